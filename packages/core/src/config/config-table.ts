@@ -1,0 +1,138 @@
+import type { Application, Key, SigningSecret, Subscription } from "@posthorn/proto"
+import { SortedIds } from "./sorted-ids.ts"
+
+/** What `config` holds, as last changed. The messages are shared with everybody who asks: never change them. */
+export interface ApplicationEntity {
+  readonly kind: "application"
+  /** Grows by one with every change; 1 = as created. */
+  readonly version: number
+  readonly application: Application
+}
+
+export interface KeyEntity {
+  readonly kind: "key"
+  readonly version: number
+  readonly key: Key
+  /** See `KeyState.token_hash`. */
+  readonly tokenHash: string
+}
+
+export interface SubscriptionEntity {
+  readonly kind: "subscription"
+  readonly version: number
+  readonly subscription: Subscription
+  /** Encrypted, newest first. */
+  readonly secrets: readonly SigningSecret[]
+  /** Encrypted; empty = none. */
+  readonly sourceSecret: string
+}
+
+export type Entity = ApplicationEntity | KeyEntity | SubscriptionEntity
+
+/** One entity before and after; `undefined` = not there. */
+export interface EntityChange {
+  readonly before: Entity | undefined
+  readonly after: Entity | undefined
+}
+
+interface Owned {
+  readonly keys: SortedIds
+  readonly subscriptions: SortedIds
+}
+
+/** Every application, key and subscription: the fold of the `config` topic, kept in memory by every service. Only `evolve` changes it. */
+export class ConfigTable {
+  readonly #entities = new Map<string, Entity>()
+  readonly #applications = new SortedIds()
+  readonly #owned = new Map<string, Owned>()
+
+  /** 0 = there is no such entity. */
+  version(id: string): number {
+    return this.#entities.get(id)?.version ?? 0
+  }
+
+  entity(id: string): Entity | undefined {
+    return this.#entities.get(id)
+  }
+
+  application(id: string): ApplicationEntity | undefined {
+    const entity = this.#entities.get(id)
+    return entity?.kind === "application" ? entity : undefined
+  }
+
+  key(id: string): KeyEntity | undefined {
+    const entity = this.#entities.get(id)
+    return entity?.kind === "key" ? entity : undefined
+  }
+
+  subscription(id: string): SubscriptionEntity | undefined {
+    const entity = this.#entities.get(id)
+    return entity?.kind === "subscription" ? entity : undefined
+  }
+
+  applications(): SortedIds {
+    return this.#applications
+  }
+
+  /** Ids of an application's keys, revoked ones included. */
+  keysOf(applicationId: string): SortedIds {
+    return this.#owned.get(applicationId)?.keys ?? new SortedIds()
+  }
+
+  /** Ids of an application's subscriptions, disabled ones included. */
+  subscriptionsOf(applicationId: string): SortedIds {
+    return this.#owned.get(applicationId)?.subscriptions ?? new SortedIds()
+  }
+
+  /** Adds an entity or takes the place of the one with its id. The application that owns it must be there. */
+  put(entity: Entity): EntityChange {
+    const id = idOf(entity)
+    const before = this.#entities.get(id)
+    this.#entities.set(id, entity)
+    if (entity.kind === "application") {
+      this.#applications.add(id)
+      if (before === undefined) this.#owned.set(id, { keys: new SortedIds(), subscriptions: new SortedIds() })
+    } else {
+      this.#idsBeside(entity)?.add(id)
+    }
+    return { before, after: entity }
+  }
+
+  /** Removes an entity; an application goes with everything that it owns. */
+  remove(id: string): readonly EntityChange[] {
+    const before = this.#entities.get(id)
+    if (before === undefined) return []
+    this.#entities.delete(id)
+    if (before.kind !== "application") {
+      this.#idsBeside(before)?.remove(id)
+      return [{ before, after: undefined }]
+    }
+    const changes: EntityChange[] = []
+    const owned = this.#owned.get(id)
+    for (const ids of owned ? [owned.subscriptions, owned.keys] : []) {
+      for (const each of ids) {
+        changes.push({ before: this.#entities.get(each), after: undefined })
+        this.#entities.delete(each)
+      }
+    }
+    this.#owned.delete(id)
+    this.#applications.remove(id)
+    return [...changes, { before, after: undefined }]
+  }
+
+  #idsBeside(entity: KeyEntity | SubscriptionEntity): SortedIds | undefined {
+    const owned = this.#owned.get(applicationIdOf(entity))
+    return entity.kind === "key" ? owned?.keys : owned?.subscriptions
+  }
+}
+
+export function idOf(entity: Entity): string {
+  if (entity.kind === "application") return entity.application.id
+  return entity.kind === "key" ? entity.key.id : entity.subscription.id
+}
+
+/** The application that an entity belongs to; an application belongs to itself. */
+export function applicationIdOf(entity: Entity): string {
+  if (entity.kind === "application") return entity.application.id
+  return entity.kind === "key" ? entity.key.applicationId : entity.subscription.applicationId
+}

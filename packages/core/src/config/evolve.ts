@@ -1,0 +1,39 @@
+import type { ConfigChanged } from "@posthorn/proto"
+import { isId } from "../ids.ts"
+import { applicationIdOf, idOf, type ConfigTable, type Entity, type EntityChange } from "./config-table.ts"
+
+/**
+ * Applies the next record of `config` to the table, in place, and answers what it changed; nothing when the record takes no effect.
+ * Depends on the records and their order alone: every reader of the topic comes to the same table, whatever raced when they were written.
+ */
+export function evolve(table: ConfigTable, change: ConfigChanged): readonly EntityChange[] {
+  if (BigInt(table.version(change.entityId)) !== change.expectedVersion) return []
+  if (change.state.case === "deleted") return table.remove(change.entityId)
+  const entity = entityOf(change)
+  return entity !== undefined && fits(table, change.entityId, entity) ? [table.put(entity)] : []
+}
+
+function entityOf({ state, expectedVersion }: ConfigChanged): Entity | undefined {
+  const version = Number(expectedVersion) + 1
+  if (state.case === "application") {
+    const { application } = state.value
+    return application && { kind: "application", version, application }
+  }
+  if (state.case === "key") {
+    const { key, tokenHash } = state.value
+    return key && { kind: "key", version, key, tokenHash }
+  }
+  if (state.case === "subscription") {
+    const { subscription, secrets, sourceSecret } = state.value
+    return subscription && { kind: "subscription", version, subscription, secrets, sourceSecret }
+  }
+  return undefined
+}
+
+/** A key or subscription whose application was deleted meanwhile stays out, and nothing ever moves to another application. */
+function fits(table: ConfigTable, entityId: string, entity: Entity): boolean {
+  const before = table.entity(entityId)
+  if (idOf(entity) !== entityId || !isId(entity.kind, entityId)) return false
+  if (before !== undefined) return applicationIdOf(before) === applicationIdOf(entity)
+  return entity.kind === "application" || table.application(applicationIdOf(entity)) !== undefined
+}

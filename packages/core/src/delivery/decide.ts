@@ -1,0 +1,112 @@
+import { create } from "@bufbuild/protobuf"
+import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt"
+import {
+  AttemptFinishedSchema,
+  DeadLetterReason,
+  DeadLetterRecordSchema,
+  DeliveryDueSchema,
+  DeliveryFactsSchema,
+  DeliverySettledSchema,
+  DeliveryState,
+  type Attempt,
+  type AttemptFinished,
+  type DeadLetterRecord,
+  type DeliveryDue,
+  type DeliveryFacts,
+  type DeliverySettled,
+  type RetryPolicy,
+} from "@posthorn/proto"
+import { assert } from "../assert.ts"
+import type { Verdict } from "../attempt/classify.ts"
+import { nextAttemptAt } from "../retry/schedule.ts"
+
+/** Reasons that end a delivery, as the API shows them. */
+export const REASONS = {
+  exhausted: "retries_exhausted",
+  gone: "endpoint_gone",
+  disabled: "subscription_disabled",
+  deleted: "subscription_deleted",
+} as const
+
+/** Names one try of a delivery: copies of a record have the same. */
+export const tryKey = (due: DeliveryDue): string => `${due.deliveryId}/${due.round}/${due.attempt}`
+
+export const factsOf = (due: DeliveryDue): DeliveryFacts => {
+  assert(due.event, "a due delivery carries its event")
+  return create(DeliveryFactsSchema, {
+    deliveryId: due.deliveryId,
+    applicationId: due.event.applicationId,
+    eventId: due.event.eventId,
+    subscriptionId: due.subscriptionId,
+    eventType: due.event.type,
+    ...(due.createdAt ? { createdAt: due.createdAt } : {}),
+  })
+}
+
+export interface AttemptEnd {
+  readonly due: DeliveryDue
+  readonly attempt: Attempt
+  readonly verdict: Verdict
+  readonly policy: RetryPolicy | undefined
+  readonly nowMs: number
+}
+
+/** What an attempt that ended makes of its delivery: delivered, tried again at a time, or dead. */
+export function decideAttempt({ due, attempt, verdict, policy, nowMs }: AttemptEnd): AttemptFinished {
+  const base = { delivery: factsOf(due), round: due.round, attempt }
+  if (verdict.outcome === "delivered") return create(AttemptFinishedSchema, { ...base, state: DeliveryState.DELIVERED })
+  if (verdict.demand === "gone") return create(AttemptFinishedSchema, { ...base, state: DeliveryState.DEAD, reason: REASONS.gone })
+  assert(attempt.startedAt, "an attempt that ended had started")
+  const next = nextAttemptAt({
+    policy,
+    failures: due.attempt - due.roundFirstAttempt + 1,
+    firstAttemptAtMs: timestampMs(due.firstAttemptAt ?? attempt.startedAt),
+    nowMs,
+    retryAfterMs: verdict.retryAfterMs,
+  })
+  if (next === undefined) return create(AttemptFinishedSchema, { ...base, state: DeliveryState.DEAD, reason: REASONS.exhausted })
+  return create(AttemptFinishedSchema, { ...base, state: DeliveryState.RETRYING, nextAttemptAt: timestampFromMs(next) })
+}
+
+/** A record that has to follow an attempt. */
+export type Follow = { readonly kind: "retry"; readonly due: DeliveryDue } | { readonly kind: "dead"; readonly letter: DeadLetterRecord }
+
+/**
+ * What has to follow an attempt that ended: a function of the two records alone, so that whoever finds the second one
+ * can carry it out again and gets the same.
+ */
+export function followOf(due: DeliveryDue, finished: AttemptFinished): Follow | undefined {
+  const { attempt } = finished
+  assert(attempt?.startedAt && attempt.finishedAt, "a finished attempt has its times")
+  if (finished.state === DeliveryState.RETRYING) {
+    assert(finished.nextAttemptAt, "a delivery that is tried again has a time for it")
+    const firstAttemptAt = due.firstAttemptAt ?? attempt.startedAt
+    return { kind: "retry", due: create(DeliveryDueSchema, { ...due, attempt: due.attempt + 1, dueAt: finished.nextAttemptAt, firstAttemptAt, deferrals: 0 }) }
+  }
+  if (finished.state !== DeliveryState.DEAD) return undefined
+  const letter = create(DeadLetterRecordSchema, {
+    reason: finished.reason === REASONS.gone ? DeadLetterReason.GONE : DeadLetterReason.EXHAUSTED,
+    error: attempt.error,
+    statusCode: attempt.statusCode,
+    deadAt: attempt.finishedAt,
+    content: { case: "delivery", value: due },
+  })
+  return { kind: "dead", letter }
+}
+
+/** A delivery that ends without an attempt, because nothing may be sent to its subscription any more. */
+export function decideCancelled(due: DeliveryDue, reason: string, nowMs: number): DeliverySettled {
+  return create(DeliverySettledSchema, {
+    delivery: factsOf(due),
+    round: due.round,
+    attemptCount: due.attempt - 1,
+    state: DeliveryState.CANCELLED,
+    reason,
+    settledAt: timestampFromMs(nowMs),
+  })
+}
+
+/** The same try, later, without having been made. */
+export function decideDeferred(due: DeliveryDue, dueAtMs: number): DeliveryDue {
+  return create(DeliveryDueSchema, { ...due, dueAt: timestampFromMs(dueAtMs), deferrals: due.deferrals + 1 })
+}

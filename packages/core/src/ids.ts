@@ -1,0 +1,46 @@
+/** Identifiers: a prefix that says what it is, and 16 bytes as 26 characters of base 32 (Crockford's alphabet, lower case), which sort as the bytes do. */
+import { v5 } from "uuid"
+
+export const ID_PREFIXES = { application: "app", subscription: "sub", event: "evt", delivery: "dlv", attempt: "att", key: "key" } as const
+export type IdKind = keyof typeof ID_PREFIXES
+
+const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+const PATTERN = /^(?:app|sub|evt|dlv|att|key)_[0-7][0-9a-hjkmnp-tv-z]{25}$/
+
+/** Writes 16 bytes (a UUID) as an id of that kind. */
+export function formatId(kind: IdKind, bytes: Uint8Array): string {
+  let text = ""
+  let bits = 0
+  let width = 2 // 130 bits hold 128: the first character carries three.
+  for (const byte of bytes) {
+    bits = (bits << 8) | byte
+    width += 8
+    while (width >= 5) {
+      width -= 5
+      text += ALPHABET[(bits >> width) & 31]
+      bits &= (1 << width) - 1
+    }
+  }
+  return `${ID_PREFIXES[kind]}_${text}`
+}
+
+/** Whether a text has the form of an id of that kind. Says nothing of whether such a thing exists. */
+export function isId(kind: IdKind, text: string): boolean {
+  return text.length === 30 && text.startsWith(ID_PREFIXES[kind]) && PATTERN.test(text)
+}
+
+/** Namespaces of derived ids: made once at random, never to be changed. */
+const DELIVERIES = "6b0f7a2c-51d3-4a1e-9d6f-0f6a3c1de7b4"
+const KEYED_EVENTS = "c3a9d5e0-8f24-4b67-8a15-7e2b94d0f6a1"
+const ATTEMPTS = "f1d80b6e-2c47-4e95-b3aa-94c7d05e1832"
+
+const derive = (kind: IdKind, name: string, namespace: string): string => formatId(kind, v5(name, namespace, new Uint8Array(16)))
+
+/** A delivery's id: the same for the same event and subscription, so that a router that repeats itself repeats ids, not deliveries. */
+export const deliveryIdOf = (eventId: string, subscriptionId: string): string => derive("delivery", `${eventId}/${subscriptionId}`, DELIVERIES)
+
+/** The event of an idempotency key: the same for the same key, so that an append that is repeated repeats the event. */
+export const keyedEventIdOf = (applicationId: string, idempotencyKey: string): string => derive("event", `${applicationId}/${idempotencyKey}`, KEYED_EVENTS)
+
+/** An attempt's id: the same for the same delivery and number. */
+export const attemptIdOf = (deliveryId: string, round: number, number: number): string => derive("attempt", `${deliveryId}/${round}/${number}`, ATTEMPTS)

@@ -1,0 +1,8 @@
+/** The whole platform that core may see: pure functions that every JavaScript runtime has. No clock, no randomness, no I/O. */
+declare class TextEncoder {
+  encode(text?: string): Uint8Array<ArrayBuffer>
+}
+declare class TextDecoder {
+  constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean })
+  decode(bytes?: Uint8Array): string
+}

@@ -1,0 +1,63 @@
+import { create } from "@bufbuild/protobuf"
+import { RetryPolicySchema } from "@posthorn/proto"
+import fc from "fast-check"
+import { expect, test } from "vitest"
+import { nextAttemptAt } from "./schedule.ts"
+import { tierDelayMs, tierFor, wakeAt } from "./tier.ts"
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+
+/** The times of all attempts when every one fails at once. */
+function attempts(policy: Parameters<typeof nextAttemptAt>[0]["policy"]): number[] {
+  const times = [0]
+  for (let now: number | undefined = 0; now !== undefined && times.length < 200; ) {
+    now = nextAttemptAt({ policy, failures: times.length, firstAttemptAtMs: 0, nowMs: now })
+    if (now !== undefined) times.push(now)
+  }
+  return times
+}
+
+test("the default schedule is immediate, 1m, 5m, 15m, 1h, then 1h again until 72 h after the first attempt", () => {
+  const times = attempts(undefined)
+  expect(times.slice(0, 6)).toEqual([0, 1, 6, 21, 81, 141].map((minutes) => minutes * MINUTE_MS))
+  expect(times.at(-1)).toBeLessThanOrEqual(72 * HOUR_MS)
+  expect(times.at(-1)).toBeGreaterThan(71 * HOUR_MS)
+})
+
+test("an explicit list is followed to its end", () => {
+  expect(attempts(create(RetryPolicySchema, { delaysSeconds: [1, 2, 0] }))).toEqual([0, 1000, 3000, 3000])
+})
+
+test("retry_count with retry_delay doubles, and 0 means never", () => {
+  expect(attempts(create(RetryPolicySchema, { retryCount: 3, retryDelaySeconds: 5 }))).toEqual([0, 5000, 15_000, 35_000])
+  expect(attempts(create(RetryPolicySchema, { retryCount: 0 }))).toEqual([0])
+})
+
+test("Retry-After puts a retry off, up to a day, and never brings it forward", () => {
+  const at = (retryAfterMs: number) => nextAttemptAt({ policy: undefined, failures: 1, firstAttemptAtMs: 0, nowMs: 0, retryAfterMs })
+  expect(at(1000)).toBe(MINUTE_MS)
+  expect(at(2 * MINUTE_MS)).toBe(2 * MINUTE_MS)
+  expect(at(48 * HOUR_MS)).toBe(24 * HOUR_MS)
+})
+
+test("a record goes round the tiers until it is due: never late by the tiers, in few rounds", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 30 * 24 * HOUR_MS }), (dueAtMs) => {
+      let now = 0
+      let rounds = 0
+      while (now < dueAtMs) {
+        const next = wakeAt(tierFor(dueAtMs - now), now, dueAtMs)
+        expect(next).toBeGreaterThan(now)
+        expect(next).toBeLessThanOrEqual(dueAtMs)
+        now = next
+        rounds++
+      }
+      expect(rounds).toBeLessThanOrEqual(dueAtMs / HOUR_MS + 25)
+    }),
+  )
+})
+
+test("a wait that is a tier's delay, a moment later, still belongs to that tier", () => {
+  for (const tier of ["retry.1m", "retry.5m", "retry.15m", "retry.1h"] as const) expect(tierFor(tierDelayMs(tier) - 20)).toBe(tier)
+})

@@ -1,0 +1,26 @@
+import type { RetryTier } from "../topics.ts"
+
+const SECOND_MS = 1000
+const MINUTE_MS = 60 * SECOND_MS
+
+const DELAYS: readonly (readonly [RetryTier, number])[] = [
+  ["retry.1h", 60 * MINUTE_MS],
+  ["retry.15m", 15 * MINUTE_MS],
+  ["retry.5m", 5 * MINUTE_MS],
+  ["retry.1m", 1 * MINUTE_MS],
+]
+/** Share of a tier's delay that may be missing: a wait of 60 s belongs to `retry.1m` although 59.99 s are left when it is chosen. */
+const TOLERANCE = 0.02
+
+export const tierDelayMs = (tier: RetryTier): number => DELAYS.find(([name]) => name === tier)?.[1] ?? 5 * SECOND_MS
+
+/** The largest tier whose delay does not overshoot the wait; `retry.5s` takes whatever is sooner. */
+export function tierFor(waitMs: number): RetryTier {
+  return DELAYS.find(([, delayMs]) => waitMs >= delayMs * (1 - TOLERANCE))?.[0] ?? "retry.5s"
+}
+
+/**
+ * When a record in a tier is looked at again: at its due time, or when the tier's delay has passed since it was appended, whichever is first.
+ * A due time that a jump of the clock put far ahead holds a tier up no longer than its delay.
+ */
+export const wakeAt = (tier: RetryTier, appendedAtMs: number, dueAtMs: number): number => Math.min(dueAtMs, appendedAtMs + tierDelayMs(tier))

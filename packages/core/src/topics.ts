@@ -1,0 +1,36 @@
+/** Every topic of the log: what it holds, how it is keyed, how long it is kept. Names are without the installation's prefix (`posthorn.`). */
+
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/** Retry tiers, shortest first. A record waits in one until its due time, or the tier's delay has passed and it goes round again. */
+export const RETRY_TIERS = ["retry.5s", "retry.1m", "retry.5m", "retry.15m", "retry.1h"] as const
+export type RetryTier = (typeof RETRY_TIERS)[number]
+
+export const TOPICS = ["config", "events", "deliveries", "deliveries.bulk", ...RETRY_TIERS, "attempts", "dead-letters", "parked"] as const
+export type Topic = (typeof TOPICS)[number]
+
+export interface TopicFacts {
+  /** `one` gives a total order; `many` is the installation's partition count, the same for every topic, so that one key has one partition number everywhere. */
+  readonly partitions: "one" | "many"
+  /** Milliseconds; `undefined` = for ever. */
+  readonly retentionMs: number | undefined
+  /** Message of `posthorn.log.v1` that every value is. */
+  readonly record: "ConfigChanged" | "EventAccepted" | "DeliveryDue" | "AttemptRecord" | "DeadLetterRecord"
+}
+
+const due: TopicFacts = { partitions: "many", retentionMs: 7 * DAY_MS, record: "DeliveryDue" }
+
+export const TOPIC_FACTS: Readonly<Record<Topic, TopicFacts>> = {
+  config: { partitions: "one", retentionMs: undefined, record: "ConfigChanged" },
+  events: { partitions: "many", retentionMs: 7 * DAY_MS, record: "EventAccepted" },
+  deliveries: due,
+  "deliveries.bulk": due,
+  "retry.5s": due,
+  "retry.1m": due,
+  "retry.5m": due,
+  "retry.15m": due,
+  "retry.1h": due,
+  attempts: { partitions: "many", retentionMs: 7 * DAY_MS, record: "AttemptRecord" },
+  "dead-letters": { partitions: "many", retentionMs: 30 * DAY_MS, record: "DeadLetterRecord" },
+  parked: { ...due, retentionMs: 30 * DAY_MS },
+}
