@@ -11,6 +11,8 @@ const HOUR_MS = 3600 * SECOND_MS
 export const PAYLOAD_BYTES_MAX = 256 * KIB
 /** Bytes of a request body: a batch of payloads with their wrapping. */
 export const REQUEST_BYTES_MAX = 4 * MIB
+/** Bytes of a request that publishes one event: a full payload in base64 with its metadata. */
+export const PUBLISH_BYTES_MAX = 512 * KIB
 /** Bytes of request headers. */
 export const REQUEST_HEADERS_BYTES_MAX = 16 * KIB
 /** Time to receive the headers of a request. Node's own default, 60 s, lets idle senders hold sockets. */
@@ -19,6 +21,18 @@ export const REQUEST_HEADERS_TIMEOUT_MS = 10 * SECOND_MS
 export const REQUEST_TIMEOUT_MS = 30 * SECOND_MS
 /** Open connections of one gateway; each costs about 20 KiB. */
 export const CONNECTIONS_MAX = 10_000
+/** How long a connection may stay open without a request: longer than the 60 s of common load balancers, which must be the ones to close first. */
+export const CONNECTION_IDLE_MS = 65 * SECOND_MS
+/** Calls at the same time over one gRPC connection. */
+export const GRPC_STREAMS_MAX = 256
+/** How often an open gRPC connection is asked whether it is alive. */
+export const GRPC_KEEPALIVE_MS = 60 * SECOND_MS
+/** How long it may take to answer that. */
+export const GRPC_KEEPALIVE_TIMEOUT_MS = 20 * SECOND_MS
+/** How long the last answers of a gRPC server may take to get out once the calls are done. */
+export const ANSWER_FLUSH_MS = 1 * SECOND_MS
+/** Characters of a request id that is taken over from the client. */
+export const REQUEST_ID_LENGTH_MAX = 128
 /** Nesting of JSON in a request: deeper has no use and costs stack. */
 export const JSON_DEPTH_MAX = 64
 /** Events of one batch. */
@@ -37,8 +51,6 @@ export const METADATA_VALUE_LENGTH_MAX = 1000
 export const DELIVER_AHEAD_MS_MAX = 30 * 24 * HOUR_MS
 /** How long an idempotency key is remembered. */
 export const IDEMPOTENCY_WINDOW_MS = 24 * HOUR_MS
-/** Subscriptions that one event may go to. */
-export const FAN_OUT_MAX = 1000
 /** Entries of a list page. */
 export const PAGE_SIZE_MAX = 200
 /** Entries of a list page when none is asked for. */
@@ -47,6 +59,10 @@ export const PAGE_SIZE_DEFAULT = 50
 export const KEY_CACHE_MS = 5 * SECOND_MS
 /** Verified tokens remembered by one gateway. */
 export const KEY_CACHE_ENTRIES_MAX = 10_000
+/** How long a publish may wait for another one with the same idempotency key that is under way elsewhere; then its event is appended again, with the same id. */
+export const IDEMPOTENCY_SETTLE_MS = 3 * SECOND_MS
+/** Subscriptions named as not matched when one event is read. */
+export const UNMATCHED_MAX = 1000
 
 // The log.
 
@@ -66,6 +82,20 @@ export const WINDOW_RECORDS_MAX = 1000
 export const WINDOW_BYTES_MAX = 8 * MIB
 /** Records from a partition's oldest unfinished one to the newest handed over, finished ones included: what a crash can repeat. At most `FINISHED_TRIES_MAX`. */
 export const WINDOW_SPAN_MAX = 10_000
+/** Records of a partition that one read answers. */
+export const FETCH_RECORDS_MAX = 500
+/** Bytes that one read answers, all of its partitions together; one record of each may go over it. */
+export const FETCH_BYTES_MAX = 16 * MIB
+/** Longest pause between two tries to reach a log that is away. */
+export const RECONNECT_MS_MAX = 2 * SECOND_MS
+/** Time for one statement of the log, after which Postgres gives it up: below the session timeout, so that a member learns of trouble before it is taken for dead. */
+export const LOG_STATEMENT_TIMEOUT_MS = 5 * SECOND_MS
+/** How often readers look for records that no signal told of: only a safety net, for signals lost with a connection. */
+export const LOG_POLL_INTERVAL_MS = 2 * SECOND_MS
+/** How often records past their retention are looked for. */
+export const RETENTION_INTERVAL_MS = 60 * SECOND_MS
+/** Records that one statement deletes: it holds no lock for long. */
+export const TRIM_RECORDS_MAX = 5000
 /** How often finished offsets are committed. */
 export const COMMIT_INTERVAL_MS = 200
 /** A group member that is silent for this long loses its partitions. */
@@ -76,13 +106,31 @@ export const HEARTBEAT_INTERVAL_MS = 1 * SECOND_MS
 export const REVOKE_DRAIN_MS = 5 * SECOND_MS
 /** How long a process may take to finish what is in flight after SIGTERM. */
 export const DRAIN_MS = 20 * SECOND_MS
+/** How long to wait for a position of `config` to be read that is known to be in the log. */
+export const CONFIG_READ_TIMEOUT_MS = 10 * SECOND_MS
+/** Time to connect to a Kafka broker. */
+export const KAFKA_CONNECT_TIMEOUT_MS = 3 * SECOND_MS
+/** Time for a Kafka broker to answer one request; a frozen broker costs this much before another is tried. */
+export const KAFKA_REQUEST_TIMEOUT_MS = 5 * SECOND_MS
+/** How long a fetch waits at a Kafka broker when there is nothing new. Costs no latency; bounds what pausing and leaving take, and sets the idle cost. */
+export const KAFKA_FETCH_WAIT_MS = 250
+/** The same for a follower, which has its connection alone. */
+export const KAFKA_FOLLOW_WAIT_MS = 1 * SECOND_MS
+/** Bytes of one fetch from one partition; a larger record still comes, alone. */
+export const KAFKA_FETCH_PARTITION_BYTES_MAX = 1 * MIB
+/** Bytes of one fetch from one broker. */
+export const KAFKA_FETCH_BYTES_MAX = 8 * MIB
+/** How long reading, joining a group and creating topics try again before they give up. */
+export const KAFKA_GIVE_UP_MS = 60 * SECOND_MS
 
 // What goes out.
 
 /** Deadline of a whole attempt when the subscription names none; Standard Webhooks recommends 15 to 30 s. */
 export const ATTEMPT_TIMEOUT_MS_DEFAULT = 15 * SECOND_MS
-/** Attempts of one subscription at the same time when it names no number. */
+/** Attempts of one subscription at the same time to begin with; it moves between 1 and the maximum as the endpoint answers. */
 export const LANE_CONCURRENCY_DEFAULT = 8
+/** Attempts of one subscription at the same time when it names no number: half of what one process has, so that no one can hold them all. */
+export const LANE_CONCURRENCY_MAX = 64
 /** Attempts of one process at the same time: sockets and bodies of 128 attempts stay within a 512 MB worker. */
 export const ATTEMPTS_IN_FLIGHT_MAX = 128
 /** Records waiting in one lane before further ones are put off to a retry tier. */
@@ -105,12 +153,26 @@ export const RESPONSE_BODY_KEPT_BYTES_MAX = 16 * KIB
 export const URL_LENGTH_MAX = 2048
 /** Connections to one endpoint. */
 export const ENDPOINT_CONNECTIONS_MAX = 64
-/** Endpoints with open connections in one process. */
-export const ENDPOINT_POOLS_MAX = 1000
+/** Idle connections kept open in one process, over all endpoints: well below the usual limit on open files. */
+export const IDLE_CONNECTIONS_MAX = 1000
+/** How long an idle connection is kept: shorter than the five seconds after which many servers close it. */
+export const IDLE_CONNECTION_MS = 4 * SECOND_MS
+/** How long one address of several is tried before the next one is tried as well. */
+export const ADDRESS_TRY_MS = 1 * SECOND_MS
+/** How long the vetted addresses of a name are used again: one look-up for a burst of connections. */
+export const RESOLVED_NAME_MS = 5 * SECOND_MS
+/** Names whose addresses are remembered. */
+export const RESOLVED_NAMES_MAX = 1000
+/** URLs whose judgement is remembered. */
+export const JUDGED_URLS_MAX = 1000
+/** Informational (1xx) answers before the real one. */
+export const INFORMATIONAL_ANSWERS_MAX = 16
 /** Addresses that one name may resolve to. */
 export const ADDRESSES_MAX = 16
 /** Time to resolve a name. */
 export const RESOLVE_TIMEOUT_MS = 5 * SECOND_MS
+/** How long a name server may be silent before it is asked again. */
+export const RESOLVE_TRY_MS = 1 * SECOND_MS
 /** Tries (delivery, round, attempt) of a partition remembered after they finished, to recognise copies. */
 export const FINISHED_TRIES_MAX = 20_000
 
@@ -127,13 +189,42 @@ export const ANALYTICS_TIMEOUT_MS = 30 * SECOND_MS
 /** Points of one timeseries: a quarter of a year by the hour. */
 export const ANALYTICS_POINTS_MAX = 92 * 24
 /** Bytes of one request to the embedded engine: an insert of `ANALYTICS_ROWS_MAX` rows is about 5 MiB. */
-export const ENGINE_REQUEST_BYTES_MAX = 64 * MIB
+export const ENGINE_REQUEST_BYTES_MAX = 16 * MIB
 /** Connections to the embedded engine at the same time. */
-export const ENGINE_CONNECTIONS_MAX = 64
+export const ENGINE_CONNECTIONS_MAX = 32
 /** Memory that queries in the embedded engine may use together: it shares a small machine with everything else. */
 export const ENGINE_MEMORY_BYTES_MAX = 1024 * MIB
 /** First wait before the embedded engine is started again; doubles up to `ENGINE_RESTART_MS_MAX`. */
 export const ENGINE_RESTART_MS = 200
+/** Longest wait before the embedded engine is started again. */
 export const ENGINE_RESTART_MS_MAX = 10 * SECOND_MS
-/** How long the embedded engine may take to stop before it is killed. It loses nothing by that. */
-export const ENGINE_STOP_MS = 5 * SECOND_MS
+/** Bytes of values of one projection transaction: what it holds in memory is about three times that. */
+export const PROJECT_BYTES_MAX = 8 * MIB
+/** Longest wait before a batch that a store could not take is tried again; waits begin at `PROJECT_RETRY_MS` and double. */
+export const PROJECT_RETRY_MS_MAX = 5 * SECOND_MS
+export const PROJECT_RETRY_MS = 100
+/** Bytes kept of a record that could not be decoded. */
+export const POISON_VALUE_BYTES_MAX = 64 * KIB
+/** How often a projector looks for rows that have become too old. */
+export const STORE_RETENTION_INTERVAL_MS = 10 * 60 * SECOND_MS
+
+// The status store.
+
+/** Deliveries shown with one event. */
+export const EVENT_DELIVERIES_MAX = 1000
+/** Connections of one process to the status store. */
+export const STORE_CONNECTIONS_MAX = 8
+/** Time to get a connection to the status store. */
+export const STORE_CONNECT_TIMEOUT_MS = 3 * SECOND_MS
+/** Time for one statement; a projection of full batches on a busy disk needs seconds. */
+export const STORE_STATEMENT_TIMEOUT_MS = 20 * SECOND_MS
+/** Time to wait for a lock, so that making and dropping a day's tables never holds others up for long. */
+export const STORE_LOCK_TIMEOUT_MS = 3 * SECOND_MS
+/** Idempotency claims of one statement. */
+export const CLAIMS_BATCH_MAX = 500
+/** Idempotency claims waiting for their turn; further ones are refused at once. */
+export const CLAIMS_WAITING_MAX = 10_000
+/** Rows that one statement of housekeeping deletes: it holds locks and disk for a moment only. */
+export const RETENTION_ROWS_MAX = 5000
+/** Statements of housekeeping in a row; the rest waits for the next round. */
+export const RETENTION_STATEMENTS_MAX = 200

@@ -27,7 +27,7 @@ export interface LogRecord extends Position {
 export interface LogAppender {
   /**
    * Resolves once every record is durable on every in-sync replica, with positions in the order of `records`.
-   * Records of one call and one partition stay in order and follow those of earlier calls that were not refused.
+   * Records of one call and one partition stay in order and follow those of earlier calls that are acknowledged.
    * Rejects with `LogUnavailable`: with `outcome: "refused"` nothing is in the log; with `"unknown"` any part of it may be.
    * Not guaranteed: atomicity. A crash can leave some of the records in the log and others not.
    */
@@ -129,7 +129,10 @@ export interface PartitionLag {
   readonly high: number
 }
 
-/** Shares the work on topics between the members of a group, in this process and others. A record is handed over at least once. */
+/**
+ * Shares the work on topics between the members of a group, in this process and others. A record is handed over at least once.
+ * A partition number belongs to one member for all of the group's topics, so that one key has one owner.
+ */
 export interface LogGroups {
   join(options: GroupOptions): Promise<GroupMember>
   lag(group: string, topics: readonly Topic[]): Promise<readonly PartitionLag[]>

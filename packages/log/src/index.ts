@@ -1,1 +1,3 @@
+export * from "./codec.ts"
+export * from "./config-follower.ts"
 export * from "./event-log.ts"

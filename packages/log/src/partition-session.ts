@@ -28,7 +28,7 @@ export class PartitionSession implements OwnedPartition {
   readonly partition: number
   readonly #options: PartitionSessionOptions
   readonly #windowRecords: number
-  readonly #abort = new AbortController()
+  readonly #lost = new AbortController()
   #tracker: OffsetTracker
   #state: State = "opening"
   #position: number
@@ -36,6 +36,7 @@ export class PartitionSession implements OwnedPartition {
   /** Set when the window is reached, cleared at half of it, so that reads are not one record each. */
   #held = false
   #opening: Promise<void> | undefined
+  #revoking: Promise<void> | undefined
 
   constructor(options: PartitionSessionOptions) {
     this.topic = options.topic
@@ -48,7 +49,7 @@ export class PartitionSession implements OwnedPartition {
   }
 
   get signal(): AbortSignal {
-    return this.#abort.signal
+    return this.#lost.signal
   }
 
   /** Offset to read next. */
@@ -79,13 +80,16 @@ export class PartitionSession implements OwnedPartition {
   async #open(): Promise<void> {
     try {
       const start = await this.#options.handler.assigned?.(this, this.#committed)
-      if (this.#state !== "opening") return
-      this.#state = "open"
-      if (start !== undefined && start !== this.#position) this.seek(start)
-      this.#options.onRoom?.(this)
+      if (start !== undefined) this.seek(start)
     } catch (error) {
-      this.#fail(error)
+      // Once the partition is being given up, what its opening ran into no longer matters.
+      if (this.#state === "opening") this.#fail(error)
+      return
     }
+    if (this.#state !== "opening") return
+    this.#state = "open"
+    if (this.#position !== this.#committed) this.#options.onMoved?.(this)
+    this.#options.onRoom?.(this)
   }
 
   /**
@@ -115,10 +119,10 @@ export class PartitionSession implements OwnedPartition {
   }
 
   seek(offset: number): void {
-    if (this.#state !== "open") return
+    if (this.#state !== "open" && this.#state !== "opening") return
     this.#tracker = new OffsetTracker(offset)
     this.#position = offset
-    this.#options.onMoved?.(this)
+    if (this.#state === "open") this.#options.onMoved?.(this)
     if (!this.#held) return
     this.#held = false
     this.#options.onRoom?.(this)
@@ -135,14 +139,19 @@ export class PartitionSession implements OwnedPartition {
   }
 
   /** Gives the partition up: waits for the handler at most `REVOKE_DRAIN_MS`. Then commit, then `end`. */
-  async revoke(drainMs: number = limits.REVOKE_DRAIN_MS): Promise<void> {
-    if (this.#state === "draining" || this.#state === "ended") return
+  revoke(): Promise<void> {
+    this.#revoking ??= this.#revoke()
+    return this.#revoking
+  }
+
+  async #revoke(): Promise<void> {
+    if (this.#state === "ended") return
     this.#state = "draining"
-    this.#abort.abort()
+    this.#lost.abort()
     const late = Promise.withResolvers<void>()
-    const timer = setTimeout(late.resolve, drainMs)
+    const timer = setTimeout(late.resolve, limits.REVOKE_DRAIN_MS)
     // A handler that cannot drain has nothing to wait for; what it left unfinished is handed over again.
-    const drained = Promise.all([this.#opening, this.#options.handler.revoked?.(this)]).catch(() => undefined)
+    const drained = Promise.all([this.#opening, this.#letGo()]).catch(() => undefined)
     await Promise.race([drained, late.promise])
     clearTimeout(timer)
   }
@@ -152,9 +161,13 @@ export class PartitionSession implements OwnedPartition {
     if (this.#state === "ended") return
     const lost = this.#state !== "draining"
     this.#state = "ended"
-    this.#abort.abort()
+    this.#lost.abort()
     // The next owner does not wait, so neither do we; the handler is told only to let go of what it keeps.
-    if (lost) this.#options.handler.revoked?.(this).catch(() => undefined)
+    if (lost) void this.#letGo().catch(() => undefined)
+  }
+
+  async #letGo(): Promise<void> {
+    await this.#options.handler.revoked?.(this)
   }
 
   #fail(error: unknown): void {

@@ -26,7 +26,7 @@ export const port: Parser<number> = { ...integer(0, 65_535), expects: "a port fr
 
 export const boolean: Parser<boolean> = {
   expects: "true or false",
-  parse: (given) => ({ true: true, "1": true, false: false, "0": false })[given.toLowerCase()],
+  parse: (given) => (/^(?:true|1)$/i.test(given) ? true : /^(?:false|0)$/i.test(given) ? false : undefined),
 }
 
 /** One of some words. */
@@ -57,7 +57,7 @@ export const duration: Parser<number> = {
   },
 }
 
-/** A comma list of one kind of item, without repetitions. May be empty when the variable is set but empty. */
+/** A comma list of one kind of item, without repetitions. A variable that is set but empty is the empty list. */
 export function list<T>(item: Parser<T>): Parser<readonly T[]> {
   return { expects: `a comma list, each item ${item.expects}`, emptyIsValue: true, parse: (given) => each(item, split(given)) }
 }

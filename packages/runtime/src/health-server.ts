@@ -68,7 +68,9 @@ function listener(sources: HealthSources): RequestListener {
     known.then(
       (answer) => {
         const { status, contentType, body } = answer ?? { status: 404, contentType: "text/plain", body: "not found\n" }
-        response.writeHead(status, { "content-type": contentType, "content-length": Buffer.byteLength(body), "cache-control": "no-store" }).end(body)
+        response
+          .writeHead(status, { "content-type": contentType, "content-length": Buffer.byteLength(body), "cache-control": "no-store" })
+          .end(body)
       },
       () => response.writeHead(500).end(),
     )

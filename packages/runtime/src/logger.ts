@@ -5,7 +5,9 @@ export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /** Fields of one line. `error` is written as one line of names, codes and messages. */
-export type LogFields<Field extends string> = { readonly [Key in Field]?: string | number | boolean | undefined } & { readonly error?: unknown }
+export type LogFields<Field extends string> = { readonly [Key in Field]?: string | number | boolean | undefined } & {
+  readonly error?: unknown
+}
 
 /** Writes lines of JSON: time, level, service, message, and fields that the service has named. */
 export type Logger<Field extends string> = {
@@ -31,12 +33,20 @@ export function createLogger<const Field extends string>(options: LoggerOptions<
   const { service, level, fields, destination } = options
   const target = destination ?? pino.destination({ fd: 1, sync: false, maxLength: WAITING_BYTES_MAX })
   const sink = pino(
-    { level, base: { service }, messageKey: "message", timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    {
+      level,
+      base: { service },
+      messageKey: "message",
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
     target,
   )
-  const line = (at: keyof Logger<Field>) => (message: string, given: LogFields<Field> = {}) => {
-    if (sink.isLevelEnabled(at)) sink[at](allowed(fields, given), message)
-  }
+  const line =
+    (at: keyof Logger<Field>) =>
+    (message: string, given: LogFields<Field> = {}) => {
+      if (sink.isLevelEnabled(at)) sink[at](allowed(fields, given), message)
+    }
   return { error: line("error"), warn: line("warn"), info: line("info"), debug: line("debug") }
 }
 

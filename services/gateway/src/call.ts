@@ -1,8 +1,7 @@
 /** Where the doors (gRPC, Connect, REST) and what is behind them meet: one handler per RPC, whatever door a request came through. */
 import type { IncomingHttpHeaders } from "node:http"
 import type { DescMethodUnary, MessageShape } from "@bufbuild/protobuf"
-import type { Timestamp } from "@bufbuild/protobuf/wkt"
-import type { Refusal } from "@posthorn/core"
+import type { PublishInput, Refusal } from "@posthorn/core"
 import type { PublishResponse, Role } from "@posthorn/proto"
 
 /** Who calls. */
@@ -55,21 +54,6 @@ export class Handlers {
 
 export function methodName(method: DescMethodUnary): string {
   return `${method.parent.typeName}/${method.name}`
-}
-
-/** An event to publish, as every door reads it. Empty texts are absent ones; nothing is judged yet but the shape. */
-export interface PublishInput {
-  /** May be empty with a key of an application, which implies it. */
-  readonly applicationId: string
-  readonly type: string
-  /** The bytes that the sender wrote. */
-  readonly payload: Uint8Array
-  readonly contentType: string
-  readonly id: string
-  readonly idempotencyKey: string
-  readonly metadata: Readonly<Record<string, string>>
-  readonly occurredAt?: Timestamp
-  readonly deliverAt?: Timestamp
 }
 
 /** A request to `POST /v1/ingest/{subscription}`, before anybody knows who sent it: a signature may stand in for a key. */

@@ -1,6 +1,5 @@
-import { clone, type DescField, type DescMessage, type MessageShape } from "@bufbuild/protobuf"
+import { clone, type DescMessage, type MessageShape } from "@bufbuild/protobuf"
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect"
-import { assert } from "../assert.ts"
 import { refuse, type Refusal } from "../refusal.ts"
 
 /** A change of some fields of a resource. */
@@ -36,7 +35,7 @@ export const masks = (paths: readonly string[], field: string): boolean => paths
 
 function copyField(target: ReflectMessage, source: ReflectMessage, steps: readonly string[]): boolean {
   const [name, ...below] = steps
-  const field: DescField | undefined = target.fields.find((each) => each.name === name)
+  const field = target.fields.find((each) => each.name === name)
   if (field === undefined) return false
   if (below.length === 0) {
     if (source.isSet(field)) target.set(field, source.get(field))
@@ -45,7 +44,5 @@ function copyField(target: ReflectMessage, source: ReflectMessage, steps: readon
   }
   if (field.fieldKind !== "message") return false
   if (!target.isSet(field)) target.set(field, reflect(field.message))
-  const [inner, wanted] = [target.get(field), source.get(field)]
-  assert("desc" in Object(inner) && "desc" in Object(wanted), "a message field holds a message")
-  return copyField(inner as ReflectMessage, wanted as ReflectMessage, below)
+  return copyField(target.get(field), source.get(field), below)
 }

@@ -38,7 +38,7 @@ test("attempts are numbered without holes, and a delivery ends in exactly one te
       expect(numbers).toEqual(numbers.map((_, index) => index + 1))
       expect(numbers.length).toBeLessThanOrEqual(retryCount + 1)
       const states = records.map((record) => evolve(START, record).state)
-      const terminal = [DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.CANCELLED]
+      const terminal: DeliveryState[] = [DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.CANCELLED]
       expect(states.filter((state) => terminal.includes(state))).toHaveLength(1)
       expect(terminal).toContain(states.at(-1))
     }),

@@ -1,0 +1,177 @@
+import { assert } from "../assert.ts"
+import * as limits from "../limits.ts"
+
+export type LaneClass = "live" | "bulk"
+
+/** What a lane may do, as its subscription says. */
+export interface LaneRules {
+  /** Items at the same time, at most. */
+  readonly concurrencyMax: number
+  /** Milliseconds between two starts; 0 = no limit. */
+  readonly intervalMs: number
+}
+
+export interface LaneEntry<T> {
+  readonly laneId: string
+  /** Whose turn it is when this lane's is: lanes of one owner share its turns. */
+  readonly ownerId: string
+  readonly laneClass: LaneClass
+  readonly rules: LaneRules
+  readonly value: T
+}
+
+/** How the work on an item went, for the lane's concurrency. */
+export interface LaneFeedback {
+  readonly pace: "grow" | "shrink" | "keep"
+  /** Nothing of the lane starts before, unix milliseconds. */
+  readonly notBeforeMs?: number | undefined
+}
+
+interface Waiting<T> {
+  readonly value: T
+  readonly queuedAtMs: number
+}
+
+interface Lane<T> {
+  readonly id: string
+  readonly ownerId: string
+  rules: LaneRules
+  readonly waiting: Record<LaneClass, Waiting<T>[]>
+  active: number
+  /** Moves between 1 and `rules.concurrencyMax`. */
+  limit: number
+  notBeforeMs: number
+}
+
+/** Owners in turn, and each owner's lanes in turn. Sets keep the order of entry and know what is in them. */
+type Rotation<T> = Map<string, Set<Lane<T>>>
+
+/** Every tenth turn belongs to the lower class, if it has work. */
+const BULK_TURN = 10
+/** Lanes in memory before idle ones are forgotten with what they learned of their endpoint: more than all windows together can fill. */
+const LANES_MAX = 50_000
+
+/**
+ * One queue per subscription, with its own concurrency, and fair turns between the owners of queues: a queue that is slow holds up
+ * nothing but itself. Concurrency starts at `LANE_CONCURRENCY_DEFAULT`, grows by one with a success and halves with a failure of the
+ * endpoint as a whole. Pure: time is an argument.
+ */
+export class FairLanes<T> {
+  readonly #lanes = new Map<string, Lane<T>>()
+  readonly #ready: Record<LaneClass, Rotation<T>> = { live: new Map(), bulk: new Map() }
+  /** Lanes with work that may not start before a time. */
+  readonly #held = new Set<Lane<T>>()
+  #heldUntilMs = Number.POSITIVE_INFINITY
+  #turn = 0
+
+  put({ laneId, ownerId, laneClass, rules, value }: LaneEntry<T>, nowMs: number): void {
+    let lane = this.#lanes.get(laneId)
+    if (lane === undefined) {
+      const limit = Math.min(limits.LANE_CONCURRENCY_DEFAULT, rules.concurrencyMax)
+      lane = { id: laneId, ownerId, rules, waiting: { live: [], bulk: [] }, active: 0, limit, notBeforeMs: 0 }
+      this.#lanes.set(laneId, lane)
+    }
+    lane.rules = rules
+    lane.limit = Math.min(lane.limit, rules.concurrencyMax)
+    lane.waiting[laneClass].push({ value, queuedAtMs: nowMs })
+    this.#enter(lane, nowMs)
+  }
+
+  /** The next item whose turn it is; it counts as active until `done`. */
+  take(nowMs: number): { readonly laneId: string; readonly value: T } | undefined {
+    this.#release(nowMs)
+    const bulkFirst = this.#turn % BULK_TURN === BULK_TURN - 1
+    for (const laneClass of bulkFirst ? (["bulk", "live"] as const) : (["live", "bulk"] as const)) {
+      const lane = this.#takeLane(laneClass)
+      const next = lane?.waiting[laneClass].shift()
+      if (lane === undefined || next === undefined) continue
+      this.#turn++
+      lane.active++
+      if (lane.rules.intervalMs > 0) lane.notBeforeMs = Math.max(nowMs, lane.notBeforeMs) + lane.rules.intervalMs
+      this.#enter(lane, nowMs)
+      return { laneId: lane.id, value: next.value }
+    }
+    return undefined
+  }
+
+  done(laneId: string, feedback: LaneFeedback, nowMs: number): void {
+    const lane = this.#lanes.get(laneId)
+    assert(lane !== undefined && lane.active > 0, "what is done was taken")
+    lane.active--
+    if (feedback.pace === "grow") lane.limit = Math.min(lane.limit + 1, lane.rules.concurrencyMax)
+    if (feedback.pace === "shrink") lane.limit = Math.max(1, lane.limit >> 1)
+    lane.notBeforeMs = Math.max(lane.notBeforeMs, feedback.notBeforeMs ?? 0)
+    this.#enter(lane, nowMs)
+    if (this.#lanes.size > LANES_MAX) this.#forgetIdle()
+  }
+
+  /** When a lane that is held back may go on. */
+  nextAtMs(): number | undefined {
+    return this.#held.size === 0 ? undefined : this.#heldUntilMs
+  }
+
+  /**
+   * Takes out what waits in lanes that cannot keep up: whose oldest item is older than `LANE_AGE_MS_MAX`, or that hold more than
+   * `LANE_RECORDS_MAX` with an oldest item of over a second.
+   */
+  takeOverdue(nowMs: number): T[] {
+    const taken: T[] = []
+    for (const lane of this.#lanes.values()) {
+      const { live, bulk } = lane.waiting
+      const oldest = Math.min(live[0]?.queuedAtMs ?? nowMs, bulk[0]?.queuedAtMs ?? nowMs)
+      const crowded = live.length + bulk.length > limits.LANE_RECORDS_MAX && nowMs - oldest > 1000
+      if (nowMs - oldest <= limits.LANE_AGE_MS_MAX && !crowded) continue
+      taken.push(...live.map((each) => each.value), ...bulk.map((each) => each.value))
+      live.length = 0
+      bulk.length = 0
+    }
+    return taken
+  }
+
+  #enter(lane: Lane<T>, nowMs: number): void {
+    if (lane.active >= lane.limit) return
+    for (const laneClass of ["live", "bulk"] as const) {
+      if (lane.waiting[laneClass].length === 0) continue
+      if (lane.notBeforeMs > nowMs) {
+        this.#held.add(lane)
+        this.#heldUntilMs = Math.min(this.#heldUntilMs, lane.notBeforeMs)
+        return
+      }
+      const rotation = this.#ready[laneClass]
+      const lanes = rotation.get(lane.ownerId)
+      if (lanes) lanes.add(lane)
+      else rotation.set(lane.ownerId, new Set([lane]))
+    }
+  }
+
+  #release(nowMs: number): void {
+    if (nowMs < this.#heldUntilMs) return
+    const held = [...this.#held]
+    this.#held.clear()
+    this.#heldUntilMs = Number.POSITIVE_INFINITY
+    for (const lane of held) this.#enter(lane, nowMs)
+  }
+
+  /** The lane whose turn it is. What entered and cannot start any more is passed over; it enters again when something of it is done. */
+  #takeLane(laneClass: LaneClass): Lane<T> | undefined {
+    const rotation = this.#ready[laneClass]
+    for (const [ownerId, lanes] of rotation) {
+      // Out and in again: the owner's next turn comes after everybody else's.
+      rotation.delete(ownerId)
+      for (const lane of lanes) {
+        lanes.delete(lane)
+        if (lane.active >= lane.limit || lane.waiting[laneClass].length === 0) continue
+        if (lanes.size > 0) rotation.set(ownerId, lanes)
+        return lane
+      }
+    }
+    return undefined
+  }
+
+  #forgetIdle(): void {
+    for (const lane of this.#lanes.values()) {
+      if (this.#lanes.size <= LANES_MAX) return
+      if (lane.active === 0 && lane.waiting.live.length + lane.waiting.bulk.length === 0) this.#lanes.delete(lane.id)
+    }
+  }
+}

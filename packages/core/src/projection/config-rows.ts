@@ -1,0 +1,82 @@
+import { create } from "@bufbuild/protobuf"
+import { ApplicationSchema, KeySchema, SubscriptionSchema, type ConfigChanged } from "@posthorn/proto"
+import { applicationIdOf, ConfigTable, idOf, type Entity } from "../config/config-table.ts"
+import { evolve } from "../config/evolve.ts"
+
+/** What decides whether a change of an entity takes effect. */
+export interface KnownEntity {
+  readonly kind: Entity["kind"]
+  readonly id: string
+  readonly applicationId: string
+  readonly version: number
+}
+
+/** A change that took effect. */
+export interface AuditRow {
+  /** In `config`; its identity. */
+  readonly offset: number
+  readonly kind: Entity["kind"]
+  readonly applicationId: string
+  readonly action: "created" | "updated" | "deleted"
+  /** Of the entity after the change; the last one when it was deleted. */
+  readonly version: number
+  readonly change: ConfigChanged
+}
+
+export interface ConfigRows {
+  /** Ids that are gone; what an application owned goes with it. Applied before `put`. */
+  readonly removed: readonly string[]
+  /** Entities as last changed. */
+  readonly put: readonly Entity[]
+  readonly audit: readonly AuditRow[]
+}
+
+/** Ids whose entities decide about these changes: what `foldConfig` has to know. */
+export function idsNamedBy(changes: readonly ConfigChanged[]): string[] {
+  const ids = new Set<string>()
+  for (const { entityId, state } of changes) {
+    ids.add(entityId)
+    if (state.case === "key" && state.value.key) ids.add(state.value.key.applicationId)
+    if (state.case === "subscription" && state.value.subscription) ids.add(state.value.subscription.applicationId)
+  }
+  return [...ids]
+}
+
+/**
+ * What changes make of the configuration's rows, by the rule that every reader of `config` follows. It looks at the named entities and their
+ * applications alone, so a table of those gives the same answer as a table of everything, and a million subscriptions need no memory here.
+ */
+export function foldConfig(changes: readonly { readonly offset: number; readonly change: ConfigChanged }[], known: readonly KnownEntity[]): ConfigRows {
+  const table = new ConfigTable()
+  for (const entity of known.toSorted((a, b) => rank(a) - rank(b))) table.put(stub(entity))
+  const last = new Map<string, Entity | undefined>()
+  const removed = new Set<string>()
+  const audit: AuditRow[] = []
+  for (const { offset, change } of changes) {
+    for (const { before, after } of evolve(table, change)) {
+      const entity = after ?? before
+      if (entity === undefined) continue
+      const id = idOf(entity)
+      last.set(id, after)
+      if (after === undefined) removed.add(id)
+      if (id !== change.entityId) continue
+      const action = after === undefined ? "deleted" : before === undefined ? "created" : "updated"
+      audit.push({ offset, kind: entity.kind, applicationId: applicationIdOf(entity), action, version: entity.version, change })
+    }
+  }
+  return { removed: [...removed], put: [...last.values()].filter((entity) => entity !== undefined), audit }
+}
+
+/** An application has to be there before what it owns. */
+const rank = ({ kind }: KnownEntity): number => (kind === "application" ? 0 : 1)
+
+function stub({ kind, id, applicationId, version }: KnownEntity): Entity {
+  switch (kind) {
+    case "application":
+      return { kind, version, application: create(ApplicationSchema, { id }) }
+    case "key":
+      return { kind, version, key: create(KeySchema, { id, applicationId }), tokenHash: "" }
+    case "subscription":
+      return { kind, version, subscription: create(SubscriptionSchema, { id, applicationId }), secrets: [], sourceSecret: "" }
+  }
+}

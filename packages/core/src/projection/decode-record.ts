@@ -1,0 +1,101 @@
+import { fromBinary } from "@bufbuild/protobuf"
+import { timestampMs, type Timestamp } from "@bufbuild/protobuf/wkt"
+import {
+  AttemptRecordSchema,
+  ConfigChangedSchema,
+  DeadLetterRecordSchema,
+  EventAcceptedSchema,
+  type AttemptRecord,
+  type ConfigChanged,
+  type DeadLetterRecord,
+  type EventAccepted,
+} from "@posthorn/proto"
+import type { Topic } from "../topics.ts"
+
+/** Topics that the views are made of. */
+export const PROJECTED_TOPICS = ["config", "events", "attempts", "dead-letters"] as const satisfies readonly Topic[]
+
+/** A record of a projected topic, with what it says. */
+export type Decoded =
+  | { readonly topic: "config"; readonly message: ConfigChanged }
+  | { readonly topic: "events"; readonly message: EventAccepted }
+  | { readonly topic: "attempts"; readonly message: AttemptRecord }
+  | { readonly topic: "dead-letters"; readonly message: DeadLetterRecord }
+
+/** Where a record was. */
+export interface RecordPosition {
+  readonly partition: number
+  readonly offset: number
+}
+
+export type ProjectedRecord = RecordPosition & Decoded
+
+/** Why a record cannot become a row. */
+export interface Undecodable {
+  readonly undecodable: string
+}
+
+/**
+ * Reads a record of a projected topic. Bytes that are no such message, and messages without what every row needs (identity, a usable time),
+ * are undecodable: an empty value reads as a message with nothing in it.
+ */
+export function decodeRecord(topic: Topic, value: Uint8Array): Decoded | Undecodable {
+  try {
+    const decoded = read(topic, value)
+    const fault = decoded === undefined ? `records of ${topic} are not projected` : faultOf(decoded)
+    return decoded === undefined || fault !== undefined ? { undecodable: fault ?? "" } : decoded
+  } catch (error) {
+    // What the codec throws says where the bytes stop making sense; nothing else can fail here.
+    return { undecodable: error instanceof Error ? error.message.slice(0, 200) : "not a message" }
+  }
+}
+
+function read(topic: Topic, value: Uint8Array): Decoded | undefined {
+  switch (topic) {
+    case "config":
+      return { topic, message: fromBinary(ConfigChangedSchema, value) }
+    case "events":
+      return { topic, message: fromBinary(EventAcceptedSchema, value) }
+    case "attempts":
+      return { topic, message: fromBinary(AttemptRecordSchema, value) }
+    case "dead-letters":
+      return { topic, message: fromBinary(DeadLetterRecordSchema, value) }
+    default:
+      return undefined
+  }
+}
+
+function faultOf({ topic, message }: Decoded): string | undefined {
+  switch (topic) {
+    case "config":
+      return message.entityId === "" || message.state.case === undefined ? "a change without entity or state" : undefined
+    case "events":
+      return message.eventId === "" || message.applicationId === "" ? "an event without id or application" : timeFault(message.acceptedAt)
+    case "attempts":
+      return attemptFault(message)
+    case "dead-letters":
+      return deadLetterFault(message)
+  }
+}
+
+function attemptFault({ record }: AttemptRecord): string | undefined {
+  const facts = record.value?.delivery
+  if (facts === undefined || facts.deliveryId === "" || facts.applicationId === "") return "an outcome without its delivery"
+  if (record.case === "finished" && (record.value.attempt === undefined || record.value.attempt.number < 1)) return "a finished attempt without the attempt"
+  return timeFault(facts.createdAt)
+}
+
+function deadLetterFault({ content, deadAt }: DeadLetterRecord): string | undefined {
+  if (content.case === undefined) return "a dead letter without content"
+  if (content.case === "delivery" && (content.value.deliveryId === "" || content.value.event === undefined)) return "a dead letter without its delivery"
+  return timeFault(deadAt)
+}
+
+const TIME_MS_MIN = Date.UTC(2000, 0)
+const TIME_MS_MAX = Date.UTC(2200, 0)
+
+/** Rows are kept by day: a time far from every clock would make a day of its own that is never let go. */
+function timeFault(time: Timestamp | undefined): string | undefined {
+  const ms = time === undefined ? Number.NaN : timestampMs(time)
+  return ms >= TIME_MS_MIN && ms < TIME_MS_MAX ? undefined : "no usable time"
+}

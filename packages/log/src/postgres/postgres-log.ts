@@ -1,0 +1,209 @@
+import { assert, limits, type Topic } from "@posthorn/core"
+import { AppendBatcher } from "../append-batcher.ts"
+import type { EventLog, GroupOptions, PartitionLag, Range } from "../event-log.ts"
+import { PullFollower } from "../pull/follower.ts"
+import { PullMember } from "../pull/pull-member.ts"
+import { readRanges } from "../pull/read-ranges.ts"
+import type { RecordSource } from "../pull/record-source.ts"
+import type { Follower, GroupMember, LogRecord, NewRecord, PartitionEnds, Position } from "../event-log.ts"
+import { appendRecords } from "./append-records.ts"
+import { openConnections, unavailable, type Connections } from "./connections.ts"
+import { Notices } from "./notices.ts"
+import { PostgresMembership, readLag } from "./postgres-membership.ts"
+import { fetchRecords, findOffset, readEnds, type ReadOptions } from "./read-records.ts"
+import { deleteTrimmed, expire, raiseLow } from "./retention.ts"
+import { prepareSchema, type TopicRow } from "./schema.ts"
+
+export interface PostgresLogOptions {
+  /** `postgres://user:password@host:port/database`; the user may create a schema. At most eight connections are opened. */
+  readonly url: string
+  /** Partitions of every topic that has many. Fixed when the schema is created: another number later is refused. */
+  readonly partitions: number
+  /** Schema that holds the log; default `posthorn_log`. Lower-case letters, digits and underscores. */
+  readonly schema?: string
+  /** Unix time in milliseconds, for retention alone; default the machine's clock. */
+  readonly clock?: () => number
+}
+
+/** Opens the log in a Postgres database and creates what is missing there. Rejects with `LogUnavailable` when the database does not answer. */
+export async function createPostgresLog(options: PostgresLogOptions): Promise<EventLog> {
+  const connections = openConnections(options.url)
+  const schema = options.schema ?? "posthorn_log"
+  try {
+    const topics = await prepareSchema(connections.groups, schema, options.partitions)
+    return new PostgresLog(connections, { schema, topics, clock: options.clock ?? Date.now })
+  } catch (error) {
+    await connections.end()
+    throw error
+  }
+}
+
+interface Prepared {
+  readonly schema: string
+  readonly topics: ReadonlyMap<Topic, TopicRow>
+  readonly clock: () => number
+}
+
+class PostgresLog implements EventLog, RecordSource {
+  readonly #connections: Connections
+  readonly #prepared: Prepared
+  readonly #reading: ReadOptions
+  readonly #notices: Notices
+  readonly #batcher: AppendBatcher
+  readonly #timers: readonly NodeJS.Timeout[]
+  readonly #appendListeners = new Set<(topic: Topic) => void>()
+  readonly #groupListeners = new Map<() => void, string>()
+  readonly #members = new Set<PullMember>()
+  readonly #followers = new Set<PullFollower>()
+  readonly #closing = new AbortController()
+  #cleaning: Promise<void> | undefined
+  #cleanAgain = false
+
+  constructor(connections: Connections, prepared: Prepared) {
+    this.#connections = connections
+    this.#prepared = prepared
+    const { schema } = prepared
+    const topicId = (topic: Topic) => this.#topic(topic).id
+    this.#reading = { pool: connections.reads, schema, topicId }
+    this.#notices = new Notices(schema, connections.newClient, {
+      appended: (ids) => this.#appended(this.#topicNames(ids)),
+      groupChanged: (group) => this.#groupChanged(group),
+    })
+    const appending = { pool: connections.appends, schema, topicId, notice: (ids: readonly number[]) => this.#notices.appended(ids) }
+    this.#batcher = new AppendBatcher({
+      partitions: (topic) => this.partitions(topic),
+      write: async (records) => {
+        const positions = await appendRecords(appending, records).catch((error) => Promise.reject(unavailable(error)))
+        this.#appended(new Set(records.map((record) => record.topic)))
+        return positions
+      },
+    })
+    this.#timers = [
+      setInterval(() => this.#appended(this.#prepared.topics.keys()), limits.LOG_POLL_INTERVAL_MS),
+      setInterval(() => this.#clean(), limits.RETENTION_INTERVAL_MS),
+    ]
+    this.#notices.start()
+  }
+
+  append(records: readonly NewRecord[]): Promise<readonly Position[]> {
+    return this.#batcher.append(records)
+  }
+
+  partitions(topic: Topic): number {
+    return this.#topic(topic).partitions
+  }
+
+  ends(topic: Topic): Promise<readonly PartitionEnds[]> {
+    return orUnavailable(readEnds(this.#reading, topic))
+  }
+
+  offsetAt(topic: Topic, partition: number, timeMs: number): Promise<number> {
+    return orUnavailable(findOffset(this.#reading, topic, partition, timeMs))
+  }
+
+  read(ranges: readonly Range[], onRecords: (records: readonly LogRecord[]) => void): Promise<void> {
+    return readRanges(this, ranges, onRecords)
+  }
+
+  async follow(topic: Topic, from: number, onRecords: (records: readonly LogRecord[]) => void): Promise<Follower> {
+    const follower = new PullFollower({ source: this, topic, from, onRecords })
+    this.#followers.add(follower)
+    await follower.catchUp()
+    return follower
+  }
+
+  async join(group: GroupOptions): Promise<GroupMember> {
+    const membership = new PostgresMembership({
+      pool: this.#connections.groups,
+      schema: this.#prepared.schema,
+      topicId: this.#reading.topicId,
+      group: group.group,
+      topics: group.topics,
+      notice: this.#notices.groupChanged(group.group),
+      changed: () => this.#groupChanged(group.group),
+      onChanged: (listener) => {
+        this.#groupListeners.set(listener, group.group)
+        return () => this.#groupListeners.delete(listener)
+      },
+    })
+    const member = await PullMember.join({ group, membership, source: this, onLeft: (left) => this.#members.delete(left) })
+    this.#members.add(member)
+    return member
+  }
+
+  lag(group: string, topics: readonly Topic[]): Promise<readonly PartitionLag[]> {
+    return orUnavailable(readLag(this.#reading, group, topics))
+  }
+
+  async trim(topic: Topic, partition: number, before: number): Promise<void> {
+    await orUnavailable(raiseLow(this.#reading, topic, partition, before))
+    this.#clean()
+  }
+
+  async ping(): Promise<void> {
+    await orUnavailable(this.#connections.reads.query("select 1"))
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer)
+    this.#closing.abort()
+    await Promise.all([...this.#members].map((member) => member.leave()))
+    await Promise.all([...this.#followers].map((follower) => follower.close()))
+    await this.#batcher.close()
+    await this.#notices.stop()
+    await this.#cleaning
+    await this.#connections.end()
+  }
+
+  /** See `RecordSource`. */
+  fetch(requests: Parameters<RecordSource["fetch"]>[0]): ReturnType<RecordSource["fetch"]> {
+    return orUnavailable(fetchRecords(this.#reading, requests))
+  }
+
+  /** See `RecordSource`. */
+  onAppended(listener: (topic: Topic) => void): () => void {
+    this.#appendListeners.add(listener)
+    return () => this.#appendListeners.delete(listener)
+  }
+
+  #topic(topic: Topic): TopicRow {
+    const row = this.#prepared.topics.get(topic)
+    assert(row !== undefined, `topic ${topic}`)
+    return row
+  }
+
+  #topicNames(ids: readonly number[] | undefined): readonly Topic[] {
+    return [...this.#prepared.topics].flatMap(([name, { id }]) => (ids === undefined || ids.includes(id) ? [name] : []))
+  }
+
+  #appended(topics: Iterable<Topic>): void {
+    for (const topic of topics) for (const listener of this.#appendListeners) listener(topic)
+  }
+
+  #groupChanged(group: string | undefined): void {
+    for (const [listener, of] of this.#groupListeners) if (group === undefined || of === group) listener()
+  }
+
+  /** Retention and trimming, in the background, one round at a time. */
+  #clean(): void {
+    this.#cleanAgain = true
+    this.#cleaning ??= this.#cleanUp().finally(() => (this.#cleaning = undefined))
+  }
+
+  async #cleanUp(): Promise<void> {
+    while (this.#cleanAgain && !this.#closing.signal.aborted) {
+      this.#cleanAgain = false
+      try {
+        await expire(this.#reading, this.#prepared.clock())
+        await deleteTrimmed(this.#reading, this.#closing.signal)
+      } catch {
+        // The next round does what this one did not.
+      }
+    }
+  }
+}
+
+/** Reading changes nothing, so what failed was refused. */
+async function orUnavailable<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  return answer.catch((error) => Promise.reject(unavailable(error)))
+}

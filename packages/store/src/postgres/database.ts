@@ -1,0 +1,113 @@
+import { limits } from "@posthorn/core"
+import pg from "pg"
+import { StoreUnavailable } from "../status-store.ts"
+import { migrate } from "./migrate.ts"
+
+/** One statement: with a name it is prepared once a connection. */
+export interface Statement {
+  readonly name?: string
+  readonly text: string
+  readonly values: readonly unknown[]
+}
+
+/** Runs statements on one connection. */
+export interface Session {
+  run<Row extends pg.QueryResultRow>(statement: Statement): Promise<readonly Row[]>
+  /** How many rows it touched. */
+  count(statement: Statement): Promise<number>
+}
+
+/** A pool of connections to a database whose schema is up to date: the first call that reaches it brings it there. */
+export class Database implements Session {
+  readonly #pool: pg.Pool
+  #migrated: Promise<void> | undefined
+
+  constructor({ url, connections }: { url: string; connections: number }) {
+    this.#pool = new pg.Pool({
+      connectionString: url,
+      max: connections,
+      connectionTimeoutMillis: limits.STORE_CONNECT_TIMEOUT_MS,
+      statement_timeout: limits.STORE_STATEMENT_TIMEOUT_MS,
+      lock_timeout: limits.STORE_LOCK_TIMEOUT_MS,
+      // The server gives up first; this is for a network that has gone silent.
+      query_timeout: limits.STORE_STATEMENT_TIMEOUT_MS + 5000,
+      keepAlive: true,
+      application_name: "posthorn-store",
+      types: { getTypeParser },
+    })
+    // A connection that breaks while nobody uses it is replaced by the next call.
+    this.#pool.on("error", () => undefined)
+  }
+
+  run<Row extends pg.QueryResultRow>(statement: Statement): Promise<readonly Row[]> {
+    return this.#with((client) => sessionOf(client).run<Row>(statement))
+  }
+
+  count(statement: Statement): Promise<number> {
+    return this.#with((client) => sessionOf(client).count(statement))
+  }
+
+  /** Commits when `work` resolves, unless to `undefined`: then, and when it rejects, nothing of it stays. */
+  transaction<Result>(work: (session: Session) => Promise<Result | undefined>): Promise<Result | undefined> {
+    return this.#with(async (client) => {
+      await client.query("begin")
+      const result = await work(sessionOf(client))
+      await client.query(result === undefined ? "rollback" : "commit")
+      return result
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end()
+  }
+
+  async #with<Result>(work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
+    let client: pg.PoolClient | undefined
+    try {
+      this.#migrated ??= this.#migrate()
+      await this.#migrated
+      client = await this.#pool.connect()
+      const result = await work(client)
+      client.release()
+      return result
+    } catch (error) {
+      // Whatever went wrong, the connection may be in the middle of something.
+      client?.release(true)
+      throw isUnavailable(error) ? new StoreUnavailable("the status store cannot be reached", error) : error
+    }
+  }
+
+  async #migrate(): Promise<void> {
+    let client: pg.PoolClient | undefined
+    try {
+      client = await this.#pool.connect()
+      await migrate(client)
+      client.release()
+    } catch (error) {
+      this.#migrated = undefined
+      client?.release(true)
+      throw error
+    }
+  }
+}
+
+function sessionOf(client: pg.PoolClient): Session {
+  const query = ({ name, text, values }: Statement) => client.query({ ...(name === undefined ? {} : { name }), text, values: [...values] })
+  return {
+    run: async (statement) => (await query(statement)).rows,
+    count: async (statement) => (await query(statement)).rowCount ?? 0,
+  }
+}
+
+const INT8 = 20
+/** Counts and offsets stay below 2^53. */
+const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: "text" | "binary") =>
+  oid === INT8 ? Number : pg.types.getTypeParser(oid, format as "text")
+
+/** Of the connection, rolled back for others' sake, lack of resources, operator's intervention, not in the right state, the system. */
+const UNAVAILABLE = /^(?:08|40|53|55|57|58)/
+
+/** Errors without a code of the database come from the network, the driver's timeouts or the pool. */
+function isUnavailable(error: unknown): boolean {
+  return !(error instanceof pg.DatabaseError) || error.code === undefined || UNAVAILABLE.test(error.code)
+}

@@ -1,0 +1,29 @@
+import type { DescEnum, EnumShape } from "@bufbuild/protobuf"
+import { DeadLetterReasonSchema, DeliveryStateSchema, ErrorClassSchema, OutcomeSchema, PayloadValidationSchema, RoleSchema } from "@posthorn/proto"
+import { BodyStyleSchema, SignatureStyleSchema, SourceSchemeSchema } from "@posthorn/proto"
+
+/** The values of an enum as the short lower-case words that tables hold. */
+export interface EnumWords<Value> {
+  /** `unspecified` for a number that this version does not know. */
+  word(value: number): string
+  /** The first value, `unspecified`, for a word that this version does not know. */
+  value(word: string): Value
+}
+
+function wordsOf<Desc extends DescEnum>(schema: Desc): EnumWords<EnumShape<Desc>> {
+  const words = new Map(schema.values.map(({ number, name }) => [number, name.slice(schema.sharedPrefix?.length ?? 0).toLowerCase()]))
+  const values = new Map([...words].map(([number, word]) => [word, number]))
+  // The descriptor's numbers are the values of its enum.
+  const value = (word: string) => (values.get(word) ?? 0) as EnumShape<Desc>
+  return { word: (number) => words.get(number) ?? "unspecified", value }
+}
+
+export const deliveryStates = wordsOf(DeliveryStateSchema)
+export const outcomes = wordsOf(OutcomeSchema)
+export const errorClasses = wordsOf(ErrorClassSchema)
+export const deadLetterReasons = wordsOf(DeadLetterReasonSchema)
+export const payloadValidations = wordsOf(PayloadValidationSchema)
+export const roles = wordsOf(RoleSchema)
+export const signatureStyles = wordsOf(SignatureStyleSchema)
+export const bodyStyles = wordsOf(BodyStyleSchema)
+export const sourceSchemes = wordsOf(SourceSchemeSchema)

@@ -1,0 +1,39 @@
+import { limits } from "@posthorn/core"
+import type { StatusStore } from "../status-store.ts"
+import { createClaims } from "./claims.ts"
+import { Database } from "./database.ts"
+import { Days } from "./days.ts"
+import { createProjection } from "./projection.ts"
+import { listDeadLetters } from "./read-dead-letters.ts"
+import { deliveriesOfEvent, getDelivery, listDeliveries } from "./read-deliveries.ts"
+import { getEvent, getPayload, listEvents } from "./read-events.ts"
+import { createKeeper } from "./retain.ts"
+
+export interface PostgresStoreOptions {
+  /** `postgres://…`; the role has to be allowed to create the schema `posthorn` unless it is there. */
+  readonly url: string
+  /** Default `STORE_CONNECTIONS_MAX`. */
+  readonly connections?: number
+}
+
+/** The status store in Postgres 15 or later. Connects when it is first used and whenever it has to: a database that is away fails calls, not this. */
+export function createPostgresStore({ url, connections = limits.STORE_CONNECTIONS_MAX }: PostgresStoreOptions): StatusStore {
+  const database = new Database({ url, connections })
+  const days = new Days(database)
+  return {
+    ...createProjection(database, days),
+    ...createClaims(database),
+    ...createKeeper(database, days),
+    listEvents: (tenancy, request) => listEvents(database, tenancy, request),
+    getEvent: (tenancy, eventId) => getEvent(database, tenancy, eventId),
+    getPayload: (tenancy, eventId) => getPayload(database, tenancy, eventId),
+    deliveriesOfEvent: (tenancy, eventId) => deliveriesOfEvent(database, tenancy, eventId),
+    listDeliveries: (tenancy, request) => listDeliveries(database, tenancy, request),
+    getDelivery: (tenancy, deliveryId) => getDelivery(database, tenancy, deliveryId),
+    listDeadLetters: (tenancy, request) => listDeadLetters(database, tenancy, request),
+    async ping() {
+      await database.run({ name: "ping", text: "select 1", values: [] })
+    },
+    close: () => database.close(),
+  }
+}

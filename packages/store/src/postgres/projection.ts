@@ -1,0 +1,112 @@
+import { timestampMs } from "@bufbuild/protobuf/wkt"
+import type { KnownEntity, StatusRows } from "@posthorn/core"
+import pg from "pg"
+import type { PartitionName, ProjectedRange, StatusProjection } from "../status-store.ts"
+import { bigintColumn, integerColumn, textColumn } from "./column.ts"
+import type { Database, Session, Statement } from "./database.ts"
+import { dayOf, type Days } from "./days.ts"
+import { configStatements } from "./write-config.ts"
+import { upsertDeadLetters } from "./upsert-dead-letters.ts"
+import { upsertAttempts, upsertDeliveries } from "./upsert-deliveries.ts"
+import { upsertEvents } from "./upsert-events.ts"
+
+/** There is no table for a row's day. */
+const NO_PARTITION = "23514"
+
+export function createProjection(database: Database, days: Days): StatusProjection {
+  const write = ({ ranges, rows }: { ranges: readonly ProjectedRange[]; rows: StatusRows }) =>
+    database.transaction(async (session) => {
+      // The rows and the positions are lost together or not at all, and the log has them again: there is no need to wait for the disk.
+      await session.run({ text: "set local synchronous_commit to off", values: [] })
+      if ((await session.count(movePositions(ranges))) !== ranges.length) return undefined
+      await writeRows(session, rows)
+      return "done" as const
+    })
+  return {
+    async positions(partitions) {
+      const names = [textColumn(partitions.map(({ topic }) => topic)), integerColumn(partitions.map(({ partition }) => partition))]
+      await database.run({ name: "positions-begin", text: BEGIN, values: [...names, bigintColumn(partitions.map(({ low }) => low))] })
+      const found = await database.run<PartitionName & { next_offset: number }>({ name: "positions", text: POSITIONS, values: names })
+      return found.map((row) => row.next_offset)
+    },
+    async knownEntities(ids) {
+      if (ids.length === 0) return []
+      return database.run<KnownEntity>({ name: "known-entities", text: KNOWN_ENTITIES, values: [textColumn(ids)] })
+    },
+    async project(batch) {
+      const needed = daysOf(batch.rows)
+      await days.make(needed)
+      try {
+        return (await write(batch)) ?? "stale"
+      } catch (error) {
+        if (!(error instanceof pg.DatabaseError) || error.code !== NO_PARTITION) throw error
+        // Another process has dropped a day since this one made it.
+        days.forget()
+        await days.make(needed)
+        return (await write(batch)) ?? "stale"
+      }
+    },
+  }
+}
+
+async function writeRows(session: Session, rows: StatusRows): Promise<void> {
+  const statements: readonly (Statement | undefined)[] = [
+    ...configStatements(rows.config),
+    upsertEvents(rows.events),
+    upsertDeliveries(rows.deliveries),
+    upsertAttempts(rows.attempts),
+    upsertDeadLetters(rows.deadLetters),
+  ]
+  for (const statement of statements) if (statement !== undefined) await session.run(statement)
+}
+
+function daysOf({ events, deliveries, attempts }: StatusRows): ReadonlySet<string> {
+  const times = [...events.map((event) => event.acceptedAt), ...[...deliveries, ...attempts].map(({ facts }) => facts.createdAt)]
+  return new Set(times.flatMap((time) => (time === undefined ? [] : [dayOf(timestampMs(time))])))
+}
+
+function movePositions(ranges: readonly ProjectedRange[]): Statement {
+  return {
+    name: "positions-move",
+    text: MOVE,
+    values: [
+      textColumn(ranges.map(({ topic }) => topic)),
+      integerColumn(ranges.map(({ partition }) => partition)),
+      bigintColumn(ranges.map(({ first }) => first)),
+      bigintColumn(ranges.map(({ next }) => next)),
+    ],
+  }
+}
+
+const BEGIN = `
+  insert into posthorn.projector_offset (topic, partition, next_offset)
+  select * from unnest($1::text[], $2::integer[], $3::bigint[])
+  on conflict (topic, partition) do nothing`
+
+const POSITIONS = `
+  select o.next_offset
+  from unnest($1::text[], $2::integer[]) with ordinality as asked (topic, partition, place)
+  join posthorn.projector_offset o using (topic, partition)
+  order by asked.place`
+
+/** Rows are locked in one order, so that two projectors that meet wait for each other instead of blocking each other. */
+const MOVE = `
+  with held as (
+    select o.topic, o.partition, moved.next_offset
+    from posthorn.projector_offset o
+    join unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[]) as moved (topic, partition, first_offset, next_offset) using (topic, partition)
+    where o.next_offset = moved.first_offset
+    order by o.topic, o.partition
+    for update of o
+  )
+  update posthorn.projector_offset o
+  set next_offset = held.next_offset
+  from held
+  where o.topic = held.topic and o.partition = held.partition`
+
+const KNOWN_ENTITIES = `
+  select 'application' as kind, id, id as "applicationId", version from posthorn.applications where id = any($1::text[])
+  union all
+  select 'key', id, application_id, version from posthorn.api_keys where id = any($1::text[])
+  union all
+  select 'subscription', id, application_id, version from posthorn.subscriptions where id = any($1::text[])`

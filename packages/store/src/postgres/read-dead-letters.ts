@@ -1,0 +1,62 @@
+import { create } from "@bufbuild/protobuf"
+import { timestampFromDate } from "@bufbuild/protobuf/wkt"
+import { isRefusal, type Refusal } from "@posthorn/core"
+import { DeadLetterSchema, ListDeadLettersResponseSchema } from "@posthorn/proto"
+import type { DeadLetter, ListDeadLettersRequest, ListDeadLettersResponse } from "@posthorn/proto"
+import type { Tenancy } from "../status-store.ts"
+import type { Session } from "./database.ts"
+import { deadLetterReasons } from "./enum-words.ts"
+import { readPage, when, withinTenancy, type Listed } from "./page.ts"
+
+interface DeadLetterRow extends Listed {
+  readonly identity: string
+  readonly partition: number
+  readonly log_offset: number
+  readonly delivery_id: string
+  readonly application_id: string
+  readonly event_id: string
+  readonly subscription_id: string
+  readonly event_type: string
+  readonly reason: string
+  readonly error: string
+  readonly status_code: number
+  readonly attempt_count: number
+}
+
+const SELECT = `
+  select identity, partition, log_offset, delivery_id, application_id, event_id, subscription_id, event_type, reason, error, status_code, attempt_count, created_at
+  from posthorn.dead_letters`
+
+export async function listDeadLetters(session: Session, tenancy: Tenancy, request: ListDeadLettersRequest): Promise<ListDeadLettersResponse | Refusal> {
+  const page = await readPage<DeadLetterRow>(session, {
+    select: SELECT,
+    idColumn: "identity",
+    conditions: [
+      withinTenancy(tenancy),
+      when("application_id =", request.applicationId),
+      when("subscription_id =", request.subscriptionId),
+      when("event_id =", request.eventId),
+      when("reason =", request.reason === 0 ? "" : deadLetterReasons.word(request.reason)),
+    ],
+    pageSize: request.pageSize,
+    pageToken: request.pageToken,
+  })
+  if (isRefusal(page)) return page
+  return create(ListDeadLettersResponseSchema, { deadLetters: page.rows.map(deadLetterOf), nextPageToken: page.nextPageToken })
+}
+
+function deadLetterOf(row: DeadLetterRow): DeadLetter {
+  return create(DeadLetterSchema, {
+    deliveryId: row.delivery_id,
+    applicationId: row.application_id,
+    eventId: row.event_id,
+    subscriptionId: row.subscription_id,
+    eventType: row.event_type,
+    reason: deadLetterReasons.value(row.reason),
+    error: row.error,
+    statusCode: row.status_code,
+    attemptCount: row.attempt_count,
+    createdAt: timestampFromDate(row.created_at),
+    position: `dead-letters/${row.partition}/${row.log_offset}`,
+  })
+}

@@ -1,0 +1,66 @@
+import { create } from "@bufbuild/protobuf"
+import { timestampFromDate } from "@bufbuild/protobuf/wkt"
+import { isRefusal, type Refusal } from "@posthorn/core"
+import { EventSchema, GetEventPayloadResponseSchema, ListEventsResponseSchema } from "@posthorn/proto"
+import type { Event, GetEventPayloadResponse, ListEventsRequest, ListEventsResponse } from "@posthorn/proto"
+import type { Tenancy } from "../status-store.ts"
+import type { Session } from "./database.ts"
+import { conjunction, readPage, when, withinTenancy, type Listed } from "./page.ts"
+
+interface EventRow extends Listed {
+  readonly id: string
+  readonly application_id: string
+  readonly type: string
+  readonly content_type: string
+  readonly size_bytes: number
+  readonly metadata: Record<string, string>
+  readonly idempotency_key: string
+  readonly occurred_at: Date | null
+}
+
+const SELECT = "select id, application_id, type, content_type, size_bytes, metadata, idempotency_key, created_at, occurred_at from posthorn.events"
+
+export async function listEvents(session: Session, tenancy: Tenancy, request: ListEventsRequest): Promise<ListEventsResponse | Refusal> {
+  const page = await readPage<EventRow>(session, {
+    select: SELECT,
+    idColumn: "id",
+    conditions: [
+      withinTenancy(tenancy),
+      when("application_id =", request.applicationId),
+      when("type =", request.type),
+      when("created_at >=", request.since),
+      when("created_at <", request.until),
+    ],
+    pageSize: request.pageSize,
+    pageToken: request.pageToken,
+  })
+  if (isRefusal(page)) return page
+  return create(ListEventsResponseSchema, { events: page.rows.map(eventOf), nextPageToken: page.nextPageToken })
+}
+
+export async function getEvent(session: Session, tenancy: Tenancy, eventId: string): Promise<Event | undefined> {
+  const { sql, values } = conjunction([when("id =", eventId), withinTenancy(tenancy)])
+  const [row] = await session.run<EventRow>({ text: `${SELECT} where ${sql} order by created_at limit 1`, values })
+  return row && eventOf(row)
+}
+
+export async function getPayload(session: Session, tenancy: Tenancy, eventId: string): Promise<GetEventPayloadResponse | undefined> {
+  const { sql, values } = conjunction([when("id =", eventId), withinTenancy(tenancy)])
+  const text = `select content_type, payload from posthorn.events where ${sql} order by created_at limit 1`
+  const [row] = await session.run<{ content_type: string; payload: Buffer }>({ text, values })
+  return row && create(GetEventPayloadResponseSchema, { contentType: row.content_type, data: row.payload })
+}
+
+function eventOf(row: EventRow): Event {
+  return create(EventSchema, {
+    id: row.id,
+    applicationId: row.application_id,
+    type: row.type,
+    contentType: row.content_type,
+    sizeBytes: row.size_bytes,
+    metadata: row.metadata,
+    idempotencyKey: row.idempotency_key,
+    createdAt: timestampFromDate(row.created_at),
+    ...(row.occurred_at === null ? {} : { occurredAt: timestampFromDate(row.occurred_at) }),
+  })
+}

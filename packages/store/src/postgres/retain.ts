@@ -1,0 +1,48 @@
+import { limits, TOPIC_FACTS } from "@posthorn/core"
+import type { StatusKeeper } from "../status-store.ts"
+import type { Database } from "./database.ts"
+import { endOfDay, type Days } from "./days.ts"
+
+const HOUR_MS = 3600 * 1000
+
+export function createKeeper(database: Database, days: Days): StatusKeeper {
+  return {
+    async retain({ nowMs, retentionHours }) {
+      const dropped: string[] = []
+      const kept: string[] = []
+      for (const day of await days.list()) {
+        if (endOfDay(day) > nowMs - retentionHours * HOUR_MS) break
+        const done = await days.drop(day)
+        ;(done ? dropped : kept).push(day)
+      }
+      const deadLetters = await deleteOld(database, DELETE_DEAD_LETTERS, nowMs - (TOPIC_FACTS["dead-letters"].retentionMs ?? Infinity))
+      const claims = await deleteOld(database, DELETE_CLAIMS, nowMs - limits.IDEMPOTENCY_WINDOW_MS)
+      return { dropped, kept, deadLetters, claims }
+    },
+  }
+}
+
+/** Deletes in bounded statements, and not for ever: what is left waits for the next round. */
+async function deleteOld(database: Database, { name, text }: { name: string; text: string }, beforeMs: number): Promise<number> {
+  let total = 0
+  for (let statements = 0; statements < limits.RETENTION_STATEMENTS_MAX; statements++) {
+    const count = await database.count({ name, text, values: [new Date(beforeMs), limits.RETENTION_ROWS_MAX] })
+    total += count
+    if (count < limits.RETENTION_ROWS_MAX) break
+  }
+  return total
+}
+
+const DELETE_DEAD_LETTERS = {
+  name: "dead-letters-delete-old",
+  text: `
+    delete from posthorn.dead_letters
+    where identity = any (array(select identity from posthorn.dead_letters where created_at < $1 order by created_at limit $2))`,
+}
+
+const DELETE_CLAIMS = {
+  name: "claims-delete-old",
+  text: `
+    delete from posthorn.idempotency_keys
+    where ctid = any (array(select ctid from posthorn.idempotency_keys where claimed_at < $1 order by claimed_at limit $2 for update skip locked))`,
+}

@@ -1,0 +1,36 @@
+import type { EventAccepted } from "@posthorn/proto"
+import { bytesColumn, integerColumn, jsonColumn, textColumn, timeColumn } from "./column.ts"
+import type { Statement } from "./database.ts"
+
+/** An event never changes: a copy that is there already stays. */
+const UPSERT = `
+  insert into posthorn.events (
+    id, application_id, type, content_type, size_bytes, payload, metadata, idempotency_key, only_subscription_id, created_at, occurred_at, deliver_at)
+  select id, application_id, type, content_type, size_bytes, payload, metadata::jsonb, idempotency_key, only_subscription_id, created_at, occurred_at, deliver_at
+  from unnest(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bytea[], $7::text[], $8::text[], $9::text[],
+    $10::timestamptz[], $11::timestamptz[], $12::timestamptz[])
+  as row (id, application_id, type, content_type, size_bytes, payload, metadata, idempotency_key, only_subscription_id, created_at, occurred_at, deliver_at)
+  on conflict (created_at, id) do nothing`
+
+export function upsertEvents(events: readonly EventAccepted[]): Statement | undefined {
+  if (events.length === 0) return undefined
+  return {
+    name: "events-upsert",
+    text: UPSERT,
+    values: [
+      textColumn(events.map((event) => event.eventId)),
+      textColumn(events.map((event) => event.applicationId)),
+      textColumn(events.map((event) => event.type)),
+      textColumn(events.map((event) => event.contentType)),
+      integerColumn(events.map((event) => event.payload.length)),
+      bytesColumn(events.map((event) => event.payload)),
+      jsonColumn(events.map((event) => event.metadata)),
+      textColumn(events.map((event) => event.idempotencyKey)),
+      textColumn(events.map((event) => event.onlySubscriptionId)),
+      timeColumn(events.map((event) => event.acceptedAt)),
+      timeColumn(events.map((event) => event.occurredAt)),
+      timeColumn(events.map((event) => event.deliverAt)),
+    ],
+  }
+}

@@ -1,0 +1,63 @@
+import { create } from "@bufbuild/protobuf"
+import { timestampFromMs } from "@bufbuild/protobuf/wkt"
+import { attemptIdOf, classify, composeRequest, visibleHeaders, type ComposedRequest, type Crypto, type SubscriptionEntity, type Verdict } from "@posthorn/core"
+import type { AttemptSender, SendResult } from "@posthorn/outbound"
+import { AttemptSchema, ErrorClass, Outcome, type Attempt, type DeliveryDue } from "@posthorn/proto"
+import type { Clock } from "@posthorn/runtime"
+import type { SubscriptionTable } from "./subscription-table.ts"
+
+export interface AttemptOptions {
+  readonly sender: AttemptSender
+  readonly subscriptions: SubscriptionTable
+  readonly crypto: Crypto
+  readonly clock: Clock
+}
+
+export interface AttemptMade {
+  readonly attempt: Attempt
+  readonly verdict: Verdict
+}
+
+/** Makes one attempt: composes, signs, sends, and says what came of it. Never rejects. */
+export async function makeAttempt(due: DeliveryDue, entity: SubscriptionEntity, options: AttemptOptions): Promise<AttemptMade> {
+  const { sender, subscriptions, crypto, clock } = options
+  const startedAtMs = clock.nowMs()
+  const startedMs = clock.monotonicMs()
+  const { subscription } = entity
+  const request = composeRequest({ due, subscription, secrets: subscriptions.secretsOf(entity, startedAtMs), nowMs: startedAtMs }, crypto)
+  const result = await sender.send(request)
+  const durationMs = clock.monotonicMs() - startedMs
+  const verdict = classify(result, startedAtMs + durationMs)
+  return { verdict, attempt: attemptOf({ due, request, result, verdict, startedAtMs, durationMs }) }
+}
+
+interface AttemptFacts {
+  readonly due: DeliveryDue
+  readonly request: ComposedRequest
+  readonly result: SendResult
+  readonly verdict: Verdict
+  readonly startedAtMs: number
+  readonly durationMs: number
+}
+
+const lossy = new TextDecoder()
+
+function attemptOf({ due, request, result, verdict, startedAtMs, durationMs }: AttemptFacts): Attempt {
+  const failed = verdict.outcome === "failed"
+  const { method, url, headers } = request
+  return create(AttemptSchema, {
+    id: attemptIdOf(due.deliveryId, due.round, due.attempt),
+    number: due.attempt,
+    outcome: failed ? Outcome.FAILED : Outcome.DELIVERED,
+    errorClass: failed ? verdict.errorClass : ErrorClass.UNSPECIFIED,
+    statusCode: verdict.statusCode,
+    error: failed ? verdict.error : "",
+    ...(due.dueAt ? { scheduledAt: due.dueAt } : {}),
+    startedAt: timestampFromMs(startedAtMs),
+    finishedAt: timestampFromMs(Math.round(startedAtMs + durationMs)),
+    durationMs,
+    request: { method, url, headers: visibleHeaders(headers) },
+    ...(result.kind === "answer" ? { response: { headers: visibleHeaders(result.headers), body: lossy.decode(result.body), truncated: result.truncated } } : {}),
+    phasesMs: result.phases,
+  })
+}

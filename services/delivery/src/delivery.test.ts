@@ -1,0 +1,179 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
+import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt"
+import { deliveryIdOf, evolve, formatId, START, type Topic } from "@posthorn/core"
+import { createMemoryLog, type MemoryLog } from "@posthorn/log/memory"
+import type { LogRecord } from "@posthorn/log"
+import { createScriptedSender, type Script } from "@posthorn/outbound/scripted"
+import { ApplicationSchema, AttemptRecordSchema, ConfigChangedSchema, DeadLetterReason, DeadLetterRecordSchema, DeliveryState, EventAcceptedSchema, SubscriptionSchema, type AttemptRecord, type Subscription } from "@posthorn/proto"
+import { createCrypto, Metrics, systemClock } from "@posthorn/runtime"
+import { eventually } from "@posthorn/testkit"
+import type { MessageInitShape } from "@bufbuild/protobuf"
+import { randomBytes } from "node:crypto"
+import { afterEach, expect, test } from "vitest"
+import { startDelivery, type Delivery } from "./delivery.ts"
+import { deliveryEvents } from "./events.ts"
+
+const silent = { error() {}, warn() {}, info() {}, debug() {} }
+const applicationId = formatId("application", randomBytes(16))
+const running: Delivery[] = []
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((delivery) => delivery.stop()))
+})
+
+async function start(log: MemoryLog, script: Script) {
+  const sender = createScriptedSender(script)
+  const failures: Error[] = []
+  const delivery = await startDelivery({
+    log,
+    sender,
+    crypto: createCrypto(),
+    clock: systemClock,
+    events: deliveryEvents(silent, new Metrics()),
+    decryptSecret: (text) => text,
+    failed: (error) => failures.push(error),
+  })
+  running.push(delivery)
+  return { sender, failures, delivery }
+}
+
+async function subscribe(log: MemoryLog, init: MessageInitShape<typeof SubscriptionSchema> = {}): Promise<Subscription> {
+  const subscription = create(SubscriptionSchema, { id: formatId("subscription", randomBytes(16)), applicationId, url: "https://hooks.example.com/", eventTypes: ["*"], enabled: true, ...init })
+  const application = create(ConfigChangedSchema, { entityId: applicationId, changeId: "a", state: { case: "application", value: { application: create(ApplicationSchema, { id: applicationId }) } } })
+  const change = create(ConfigChangedSchema, { entityId: subscription.id, changeId: "s", state: { case: "subscription", value: { subscription } } })
+  await log.append([application, change].map((each) => ({ topic: "config", key: each.entityId, value: toBinary(ConfigChangedSchema, each) })))
+  return subscription
+}
+
+async function publish(log: MemoryLog, more: MessageInitShape<typeof EventAcceptedSchema> = {}): Promise<string> {
+  const eventId = formatId("event", randomBytes(16))
+  const now = timestampFromMs(Date.now())
+  const configPosition = BigInt((await log.ends("config"))[0]?.high ?? 0)
+  const event = create(EventAcceptedSchema, { eventId, applicationId, type: "order.created", contentType: "application/json", payload: Buffer.from('{"a":1}'), acceptedAt: now, occurredAt: now, configPosition, ...more })
+  await log.append([{ topic: "events", key: `${applicationId}/${eventId}`, value: toBinary(EventAcceptedSchema, event) }])
+  return eventId
+}
+
+async function all(log: MemoryLog, topic: Topic): Promise<LogRecord[]> {
+  const found: LogRecord[] = []
+  const ends = await log.ends(topic)
+  await log.read(ends.map(({ partition, low, high }) => ({ topic, partition, from: low, to: high })), (records) => void found.push(...records))
+  return found
+}
+
+async function history(log: MemoryLog, deliveryId: string): Promise<AttemptRecord[]> {
+  const records = (await all(log, "attempts")).map(({ value }) => fromBinary(AttemptRecordSchema, value))
+  return records.filter(({ record }) => record.value?.delivery?.deliveryId === deliveryId)
+}
+
+const stateOf = async (log: MemoryLog, deliveryId: string) => (await history(log, deliveryId)).reduce(evolve, START)
+const settled = async (log: MemoryLog, deliveryId: string, state: DeliveryState) =>
+  eventually(async () => expect((await stateOf(log, deliveryId)).state).toBe(state), { timeoutMs: 20_000, what: `delivery in state ${state}` })
+
+test("an endpoint that fails twice and then works gets three attempts with one webhook-id, never before they are due", async () => {
+  const log = createMemoryLog()
+  const subscription = await subscribe(log, { retryPolicy: { delaysSeconds: [0, 1] }, secret: "x" })
+  const { sender } = await start(log, (_, nth) => ({ kind: "answer", statusCode: nth < 3 ? 500 : 200 }))
+  const deliveryId = deliveryIdOf(await publish(log), subscription.id)
+  await settled(log, deliveryId, DeliveryState.DELIVERED)
+  expect(sender.requests.map(({ headers }) => [headers["webhook-id"], headers["posthorn-attempt"]])).toEqual([1, 2, 3].map((number) => [deliveryId, `${number}`]))
+  const attempts = (await history(log, deliveryId)).flatMap(({ record }) => (record.case === "finished" && record.value.attempt ? [record.value.attempt] : []))
+  expect(attempts.map(({ number }) => number)).toEqual([1, 2, 3])
+  for (const { scheduledAt, startedAt } of attempts) expect(timestampMs(startedAt!)).toBeGreaterThanOrEqual(timestampMs(scheduledAt!))
+})
+
+test("an endpoint that never works ends in the dead letters, with its event", async () => {
+  const log = createMemoryLog()
+  const subscription = await subscribe(log, { retryPolicy: { delaysSeconds: [0, 0] } })
+  await start(log, () => ({ kind: "answer", statusCode: 503 }))
+  const deliveryId = deliveryIdOf(await publish(log), subscription.id)
+  await settled(log, deliveryId, DeliveryState.DEAD)
+  const [letter, ...others] = (await all(log, "dead-letters")).map(({ value }) => fromBinary(DeadLetterRecordSchema, value))
+  expect(others).toEqual([])
+  expect([letter?.reason, letter?.statusCode, letter?.content.case]).toEqual([DeadLetterReason.EXHAUSTED, 503, "delivery"])
+})
+
+test("410 disables the subscription, and what comes after gets nothing", async () => {
+  const log = createMemoryLog()
+  const subscription = await subscribe(log)
+  const { sender } = await start(log, () => ({ kind: "answer", statusCode: 410 }))
+  await settled(log, deliveryIdOf(await publish(log), subscription.id), DeliveryState.DEAD)
+  await eventually(async () => expect(await all(log, "config")).toHaveLength(3), { timeoutMs: 5000, what: "the change in config" })
+  await publish(log)
+  await eventually(async () => expect((await log.lag("router", ["events"])).every(({ committed, high }) => committed === high)).toBe(true), { timeoutMs: 5000, what: "the router at the end" })
+  expect(sender.requests).toHaveLength(1)
+})
+
+test("a retry whose subscription was deleted ends as cancelled, with the reason", async () => {
+  const log = createMemoryLog()
+  const subscription = await subscribe(log, { retryPolicy: { delaysSeconds: [1] } })
+  await start(log, () => ({ kind: "answer", statusCode: 500 }))
+  const deliveryId = deliveryIdOf(await publish(log), subscription.id)
+  await settled(log, deliveryId, DeliveryState.RETRYING)
+  const gone = create(ConfigChangedSchema, { entityId: subscription.id, expectedVersion: 1n, changeId: "d", state: { case: "deleted", value: { kind: "subscription", applicationId } } })
+  await log.append([{ topic: "config", key: subscription.id, value: toBinary(ConfigChangedSchema, gone) }])
+  await settled(log, deliveryId, DeliveryState.CANCELLED)
+  expect((await stateOf(log, deliveryId)).reason).toBe("subscription_deleted")
+})
+
+test("a hanging endpoint keeps nobody else waiting, and what waits for it loses no attempt", async () => {
+  const log = createMemoryLog({ partitions: 1 })
+  await subscribe(log, { url: "https://hanging.example.com/", eventTypes: ["slow"], timeoutMs: 60_000 })
+  await subscribe(log, { eventTypes: ["fast"] })
+  const { sender } = await start(log, ({ url }) => (url.includes("hanging") ? { kind: "hang" } : { kind: "answer", statusCode: 200 }))
+  await Promise.all(Array.from({ length: 300 }, () => publish(log, { type: "slow" })))
+  await Promise.all(Array.from({ length: 50 }, () => publish(log, { type: "fast" })))
+  const sentTo = (host: string) => sender.requests.filter(({ url }) => url.includes(host)).length
+  await eventually(() => expect(sentTo("hooks")).toBe(50), { timeoutMs: 10_000, what: "all deliveries to the healthy endpoint" })
+  expect(sentTo("hanging")).toBeLessThanOrEqual(8)
+  // The crowded lane is put off, uncounted, so the partition moves on.
+  await eventually(async () => expect((await all(log, "retry.5s")).length).toBeGreaterThan(200), { timeoutMs: 10_000, what: "tries put off" })
+  expect((await all(log, "attempts")).filter(({ value }) => fromBinary(AttemptRecordSchema, value).record.case === "finished")).toHaveLength(50)
+  await sender.close()
+})
+
+test("a worker that takes over sends nothing again that has finished, and carries out what had to follow", async () => {
+  const log = createMemoryLog({ partitions: 1 })
+  const subscription = await subscribe(log, { retryPolicy: { delaysSeconds: [0] } })
+  const first = log.another()
+  let lost = 0
+  const append = first.append.bind(first)
+  // The first owner's log takes its attempts and loses everything that follows them: its process ends between the two.
+  first.append = async (records) => {
+    const kept = records.filter(({ topic }) => topic === "attempts" || topic === "deliveries")
+    lost += records.length - kept.length
+    const positions = await append(kept)
+    return kept.length === records.length ? positions : new Promise<never>(() => {})
+  }
+  await start(first, () => ({ kind: "answer", statusCode: 500 }))
+  const deliveryId = deliveryIdOf(await publish(log), subscription.id)
+  await settled(log, deliveryId, DeliveryState.RETRYING)
+  await eventually(() => expect(lost).toBe(1), { timeoutMs: 5000, what: "the retry that was lost" })
+  first.cutOff()
+  const second = await start(log, () => ({ kind: "answer", statusCode: 200 }))
+  await settled(log, deliveryId, DeliveryState.DELIVERED)
+  expect(second.sender.requests.map(({ headers }) => headers["posthorn-attempt"])).toEqual(["2"])
+  running.splice(0, 1)
+})
+
+test("records that nobody can read are dead letters, on every topic, and their neighbours are delivered", async () => {
+  const log = createMemoryLog({ partitions: 1 })
+  const subscription = await subscribe(log)
+  const { failures } = await start(log, () => ({ kind: "answer", statusCode: 200 }))
+  const poisoned: Topic[] = ["events", "deliveries", "deliveries.bulk", "retry.5s", "retry.1h"]
+  for (const topic of poisoned) for (const value of [Buffer.from("not ours"), new Uint8Array()]) await log.append([{ topic, key: "k", value }])
+  await settled(log, deliveryIdOf(await publish(log), subscription.id), DeliveryState.DELIVERED)
+  await eventually(async () => expect(await all(log, "dead-letters")).toHaveLength(2 * poisoned.length), { timeoutMs: 10_000, what: "a dead letter for each" })
+  for (const { value } of await all(log, "dead-letters")) expect(fromBinary(DeadLetterRecordSchema, value).content.case).toBe("poison")
+  expect(failures).toEqual([])
+})
+
+test("nothing crosses applications, and nothing is sent that does not match", async () => {
+  const log = createMemoryLog()
+  await subscribe(log, { eventTypes: ["invoice.*"] })
+  const { sender } = await start(log, () => ({ kind: "answer", statusCode: 200 }))
+  await publish(log)
+  await publish(log, { applicationId: formatId("application", randomBytes(16)), type: "invoice.paid" })
+  await publish(log, { type: "invoice.paid" })
+  await eventually(() => expect(sender.requests.map(({ headers }) => headers["posthorn-event-type"])).toEqual(["invoice.paid"]), { timeoutMs: 5000, what: "the one that matches" })
+})

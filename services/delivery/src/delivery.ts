@@ -1,0 +1,126 @@
+import { randomUUID } from "node:crypto"
+import { decideDisable, RETRY_TIERS, type Crypto, type SubscriptionEntity, type Topic } from "@posthorn/core"
+import { followConfig, type ConfigFollower, type EventLog, type GroupHandler, type GroupMember } from "@posthorn/log"
+import type { AttemptSender } from "@posthorn/outbound"
+import type { Clock } from "@posthorn/runtime"
+import type { DeliveryEvents } from "./events.ts"
+import { createRetryTiers } from "./retry-tiers.ts"
+import { createRouter } from "./router.ts"
+import { createSubscriptionTable } from "./subscription-table.ts"
+import { createSureAppender } from "./sure-appender.ts"
+import { Worker } from "./worker.ts"
+
+export interface DeliveryOptions {
+  readonly log: EventLog
+  readonly sender: AttemptSender
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly events: DeliveryEvents
+  /** Gives a signing secret in clear. */
+  readonly decryptSecret: (encrypted: string, entity: SubscriptionEntity) => string
+  /** A group member is lost for good: the process should end. */
+  readonly failed: (error: Error) => void
+}
+
+export interface Delivery {
+  /** Unix milliseconds at which every group last heard from the log. */
+  readonly lastContactMs: number
+  /** Stops taking work, waits for what is under way, commits and leaves. */
+  stop(): Promise<void>
+}
+
+const UPKEEP_MS = 5000
+const GONE = "the endpoint answered 410 Gone"
+const GROUPS = [
+  ["router", ["events"]],
+  ["delivery", ["deliveries", "deliveries.bulk"]],
+  ["retry", RETRY_TIERS],
+] as const satisfies readonly (readonly [string, readonly Topic[]])[]
+
+/** Starts the three stages of delivery: the router, the worker and the retry tiers. Any number of them may run; the log shares the work. */
+export async function startDelivery(options: DeliveryOptions): Promise<Delivery> {
+  const { log, clock, events, sender, crypto } = options
+  const stopping = new AbortController()
+  const failed = (error: Error): void => {
+    if (stopping.signal.aborted) return
+    stopping.abort()
+    options.failed(error)
+  }
+  let config: ConfigFollower | undefined
+  const subscriptions = createSubscriptionTable({ find: (id) => config?.table.subscription(id), crypto, decrypt: options.decryptSecret })
+  const follower = (config = await followConfig(log, { onChange: (changes) => subscriptions.changed(changes) }))
+  const appender = createSureAppender(log, stopping.signal, (error) => events.appendFailed(error))
+  const disable = (subscriptionId: string): void => void disableGone({ follower, clock, events }, subscriptionId)
+  const worker = new Worker({ log, sender, subscriptions, crypto, clock, appender, events, disable, failed })
+  const handlers: Record<(typeof GROUPS)[number][0], GroupHandler> = {
+    router: createRouter({ config: follower, subscriptions, appender, clock, events, failed, signal: stopping.signal }),
+    delivery: worker,
+    retry: createRetryTiers({ appender, clock, events, failed }),
+  }
+  const members: GroupMember[] = []
+  for (const [group, topics] of GROUPS) {
+    const lost = (error: Error): void => {
+      events.memberFailed(group, error)
+      failed(error)
+    }
+    const handler = handlers[group]
+    members.push(await log.join({ group, topics, handler: { ...bound(handler), failed: lost } }))
+  }
+  const upkeep = setInterval(() => void keepUp(log, events), UPKEEP_MS)
+  return {
+    get lastContactMs() {
+      return Math.min(...members.map((member) => member.lastContactMs))
+    },
+    async stop() {
+      clearInterval(upkeep)
+      // In the order of the data: the router stops making work before the worker stops doing it.
+      for (const member of members) await member.leave()
+      stopping.abort()
+      worker.stop()
+      await follower.close()
+    },
+  }
+}
+
+/** A handler's methods as plain functions, so that one of them can be replaced. */
+function bound(handler: GroupHandler): GroupHandler {
+  return {
+    ...(handler.assigned ? { assigned: handler.assigned.bind(handler) } : {}),
+    ...(handler.revoked ? { revoked: handler.revoked.bind(handler) } : {}),
+    records: handler.records.bind(handler),
+    failed: handler.failed.bind(handler),
+  }
+}
+
+interface DisableOptions {
+  readonly follower: ConfigFollower
+  readonly clock: Clock
+  readonly events: DeliveryEvents
+}
+
+/** Proposes that a subscription stops. When somebody else changed it meanwhile, or the log is away, the next 410 proposes it again. */
+async function disableGone({ follower, clock, events }: DisableOptions, subscriptionId: string): Promise<void> {
+  try {
+    const context = { changeId: randomUUID(), nowMs: clock.nowMs(), actor: { id: "delivery", requestId: "" } }
+    const change = decideDisable(follower.table, { subscriptionId, reason: GONE }, context)
+    if (change && (await follower.propose(change))) events.subscriptionDisabled(subscriptionId, GONE)
+  } catch (error) {
+    events.subscriptionNotDisabled(subscriptionId, error)
+  }
+}
+
+/** Tells how far behind the groups are, and frees what the retry tiers are done with. */
+async function keepUp(log: EventLog, events: DeliveryEvents): Promise<void> {
+  try {
+    for (const [group, topics] of GROUPS) {
+      const lags = await log.lag(group, topics)
+      for (const topic of topics) {
+        const records = lags.filter((lag) => lag.topic === topic).reduce((sum, { committed, high }) => sum + Math.max(0, high - committed), 0)
+        events.lagSeen(group, topic, records)
+      }
+      if (group === "retry") for (const { topic, partition, committed } of lags) await log.trim(topic, partition, committed)
+    }
+  } catch (error) {
+    events.upkeepFailed(error)
+  }
+}

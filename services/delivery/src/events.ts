@@ -1,0 +1,80 @@
+import type { Topic } from "@posthorn/core"
+import { LATENCY_BUCKETS_SECONDS, type Logger, type Metrics } from "@posthorn/runtime"
+
+/** The only fields of this service's log lines. */
+export const LOG_FIELDS = ["topic", "partition", "offset", "group", "deliveryId", "subscriptionId", "applicationId", "attempt", "outcome", "statusCode", "durationMs", "reason", "count"] as const
+type Log = Logger<(typeof LOG_FIELDS)[number]>
+
+const OUTCOMES = ["delivered", "status", "timeout", "dns", "connect", "tls", "refused", "protocol"] as const
+export type AttemptOutcome = (typeof OUTCOMES)[number]
+const GROUPS = ["router", "delivery", "retry"] as const
+
+/** Every log line and metric of the delivery service. */
+export function deliveryEvents(log: Log, metrics: Metrics) {
+  const routed = metrics.counter({ name: "posthorn_router_events_total", help: "Events matched with subscriptions." })
+  const matched = metrics.counter({ name: "posthorn_router_deliveries_total", help: "Deliveries created." })
+  const attempts = metrics.counter({ name: "posthorn_delivery_attempts_total", help: "Attempts that ended, by outcome.", labels: { outcome: OUTCOMES } })
+  const latency = metrics.histogram({ name: "posthorn_delivery_latency_seconds", help: "From due to the end of the attempt.", buckets: LATENCY_BUCKETS_SECONDS })
+  const duration = metrics.histogram({ name: "posthorn_attempt_duration_seconds", help: "How long attempts took.", buckets: LATENCY_BUCKETS_SECONDS })
+  const deferred = metrics.counter({ name: "posthorn_deliveries_deferred_total", help: "Tries put off without an attempt, because their lane could not keep up." })
+  const repeated = metrics.counter({ name: "posthorn_deliveries_repeated_total", help: "Copies of tries that were recognised and not made again." })
+  const cancelled = metrics.counter({ name: "posthorn_deliveries_cancelled_total", help: "Deliveries that ended because their subscription may not be sent to." })
+  const dead = metrics.counter({ name: "posthorn_dead_letters_total", help: "Dead letters written, by reason.", labels: { reason: ["retries_exhausted", "endpoint_gone", "poison"] } })
+  const backlog = metrics.gauge({ name: "posthorn_retry_due_backlog", help: "Records waiting in a retry tier.", labels: { tier: ["retry.5s", "retry.1m", "retry.5m", "retry.15m", "retry.1h"] } })
+  const lag = metrics.gauge({ name: "posthorn_log_lag_records", help: "Records that a group has not finished.", labels: { group: GROUPS, topic: ["events", "deliveries", "deliveries.bulk", "retry.5s", "retry.1m", "retry.5m", "retry.15m", "retry.1h"] } })
+  return {
+    eventRouted(deliveries: number): void {
+      routed.add(1)
+      matched.add(deliveries)
+    },
+    attemptEnded(facts: { deliveryId: string; subscriptionId: string; attempt: number; outcome: AttemptOutcome; statusCode: number; durationMs: number; latencyMs: number }): void {
+      const { latencyMs, ...fields } = facts
+      attempts.add(1, { outcome: facts.outcome })
+      latency.observe(latencyMs / 1000)
+      duration.observe(facts.durationMs / 1000)
+      log.debug("attempt ended", fields)
+    },
+    triesDeferred(count: number): void {
+      deferred.add(count)
+      log.debug("tries deferred", { count })
+    },
+    tryRepeated(): void {
+      repeated.add(1)
+    },
+    deliveryCancelled(facts: { deliveryId: string; subscriptionId: string; reason: string }): void {
+      cancelled.add(1)
+      log.debug("delivery cancelled", facts)
+    },
+    deadLetterWritten(reason: string): void {
+      dead.add(1, { reason: reason as "poison" })
+    },
+    poisonFound(at: { topic: Topic; partition: number; offset: number }): void {
+      dead.add(1, { reason: "poison" })
+      log.warn("record could not be decoded; it is in dead-letters", at)
+    },
+    subscriptionDisabled(subscriptionId: string, reason: string): void {
+      log.info("subscription disabled", { subscriptionId, reason })
+    },
+    subscriptionNotDisabled(subscriptionId: string, error: unknown): void {
+      log.warn("subscription could not be disabled; the next 410 tries again", { subscriptionId, error })
+    },
+    takenOver(at: { topic: Topic; partition: number }, count: number): void {
+      log.info("partition taken over", { ...at, count })
+    },
+    appendFailed(error: unknown): void {
+      log.warn("log did not acknowledge; trying again", { error })
+    },
+    memberFailed(group: string, error: unknown): void {
+      log.error("group member failed", { group, error })
+    },
+    lagSeen(group: string, topic: Topic, records: number): void {
+      lag.set(records, { group: group as (typeof GROUPS)[number], topic: topic as "events" })
+      if (topic.startsWith("retry.")) backlog.set(records, { tier: topic as "retry.5s" })
+    },
+    upkeepFailed(error: unknown): void {
+      log.warn("reading lag or trimming tiers failed", { error })
+    },
+  }
+}
+
+export type DeliveryEvents = ReturnType<typeof deliveryEvents>

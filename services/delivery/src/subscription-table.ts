@@ -1,0 +1,67 @@
+import { SubscriptionIndex, prepareSecret, type Crypto, type EntityChange, type PreparedSecret, type SubscriptionEntity } from "@posthorn/core"
+import { timestampMs } from "@bufbuild/protobuf/wkt"
+
+export interface SubscriptionTable {
+  /** The enabled subscriptions of an application that want an event type. */
+  match(applicationId: string, type: string): readonly SubscriptionEntity[]
+  get(subscriptionId: string): SubscriptionEntity | undefined
+  /** The secrets that sign now, newest first. */
+  secretsOf(entity: SubscriptionEntity, nowMs: number): readonly PreparedSecret[]
+  /** To be called with every change of the config table. */
+  changed(changes: readonly EntityChange[]): void
+}
+
+export interface SubscriptionTableOptions {
+  /** Of the config table. */
+  readonly find: (subscriptionId: string) => SubscriptionEntity | undefined
+  readonly crypto: Crypto
+  /** Gives the secret in clear. */
+  readonly decrypt: (encrypted: string, entity: SubscriptionEntity) => string
+}
+
+/** What delivery needs to know of subscriptions, kept beside the config table: an index by event type, and secrets ready to sign with. */
+export function createSubscriptionTable({ find, crypto, decrypt }: SubscriptionTableOptions): SubscriptionTable {
+  const indexes = new Map<string, SubscriptionIndex>()
+  const prepared = new WeakMap<SubscriptionEntity, readonly { secret: PreparedSecret; expiresAtMs: number }[]>()
+  return {
+    get: find,
+    match(applicationId, type) {
+      const entities: SubscriptionEntity[] = []
+      for (const id of indexes.get(applicationId)?.match(type) ?? []) {
+        const entity = find(id)
+        if (entity) entities.push(entity)
+      }
+      return entities
+    },
+    secretsOf(entity, nowMs) {
+      let secrets = prepared.get(entity)
+      if (secrets === undefined) {
+        secrets = entity.secrets.map(({ encrypted, expiresAt }) => ({
+          secret: prepareSecret(decrypt(encrypted, entity), crypto),
+          expiresAtMs: expiresAt ? timestampMs(expiresAt) : Number.POSITIVE_INFINITY,
+        }))
+        prepared.set(entity, secrets)
+      }
+      return secrets.filter(({ expiresAtMs }) => expiresAtMs > nowMs).map(({ secret }) => secret)
+    },
+    changed(changes) {
+      for (const { before, after } of changes) {
+        if (before?.kind === "subscription") unindex(indexes, before)
+        if (after?.kind === "subscription" && isEnabled(after)) index(indexes, after)
+      }
+    },
+  }
+}
+
+/** A subscription that says nothing is enabled. */
+export const isEnabled = ({ subscription }: SubscriptionEntity): boolean => subscription.enabled ?? true
+
+function index(indexes: Map<string, SubscriptionIndex>, { subscription }: SubscriptionEntity): void {
+  let found = indexes.get(subscription.applicationId)
+  if (found === undefined) indexes.set(subscription.applicationId, (found = new SubscriptionIndex()))
+  found.add(subscription.id, subscription.eventTypes)
+}
+
+function unindex(indexes: Map<string, SubscriptionIndex>, { subscription }: SubscriptionEntity): void {
+  indexes.get(subscription.applicationId)?.remove(subscription.id, subscription.eventTypes)
+}

@@ -1,0 +1,30 @@
+import { setTimeout as wait } from "node:timers/promises"
+import { LogUnavailable, type LogAppender, type NewRecord } from "@posthorn/log"
+
+const WAIT_MS_MIN = 50
+const WAIT_MS_MAX = 2000
+
+export interface SureAppender {
+  /**
+   * Appends until the log has acknowledged. What was in doubt is appended again: readers recognise copies.
+   * Rejects only when the service is stopping, and with what is not `LogUnavailable`.
+   */
+  append(records: readonly NewRecord[]): Promise<void>
+}
+
+export function createSureAppender(log: LogAppender, signal: AbortSignal, onFailed: (error: unknown) => void): SureAppender {
+  return {
+    async append(records) {
+      for (let waitMs = WAIT_MS_MIN; ; waitMs = Math.min(waitMs * 2, WAIT_MS_MAX)) {
+        try {
+          await log.append(records)
+          return
+        } catch (error) {
+          if (!(error instanceof LogUnavailable) || signal.aborted) throw error
+          onFailed(error)
+          await wait(waitMs, undefined, { signal })
+        }
+      }
+    },
+  }
+}

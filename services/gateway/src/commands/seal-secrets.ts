@@ -1,0 +1,42 @@
+import { randomBytes } from "node:crypto"
+import { create } from "@bufbuild/protobuf"
+import { masks, secretPlace } from "@posthorn/core"
+import { SigningSecretSchema, type SigningSecret, type Subscription } from "@posthorn/proto"
+import type { SecretBox } from "@posthorn/runtime"
+
+const GENERATE = "generate"
+const GENERATED_BYTES = 32
+
+/** The secrets of a subscription that a caller sent, and whose they are. */
+export interface SecretsSent {
+  readonly id: string
+  readonly applicationId: string
+  readonly subscription: Subscription
+  /** The fields that are to change; none = all. */
+  readonly paths: readonly string[]
+}
+
+export interface SealedSecrets {
+  readonly secrets: readonly SigningSecret[] | "keep"
+  readonly sourceSecret: string | "keep"
+  /** To be answered, this once. */
+  readonly generated: string | undefined
+}
+
+/** Encrypts what a caller sent; makes a secret where one is asked for. A secret that is named and empty is one to be removed. */
+export function sealSecrets(box: SecretBox, sent: SecretsSent): SealedSecrets {
+  const { subscription, paths } = sent
+  const generated = masks(paths, "secret") && subscription.secret === GENERATE ? `whsec_${randomBytes(GENERATED_BYTES).toString("base64")}` : undefined
+  return { generated, secrets: signingOf(box, sent, generated ?? subscription.secret), sourceSecret: sourceOf(box, sent) }
+}
+
+function signingOf(box: SecretBox, sent: SecretsSent, secret: string | undefined): readonly SigningSecret[] | "keep" {
+  const keep = secret === undefined && sent.paths.length === 0
+  if (keep || !masks(sent.paths, "secret")) return "keep"
+  return secret === undefined || secret === "" ? [] : [create(SigningSecretSchema, { encrypted: box.seal(secret, secretPlace(sent, "secret")) })]
+}
+
+function sourceOf(box: SecretBox, sent: SecretsSent): string | "keep" {
+  const secret = masks(sent.paths, "source") || sent.paths.includes("source.secret") ? (sent.subscription.source?.secret ?? "") : ""
+  return secret === "" ? "keep" : box.seal(secret, secretPlace(sent, "source.secret"))
+}

@@ -1,0 +1,41 @@
+import { randomUUID } from "node:crypto"
+import { limits } from "@posthorn/core"
+import type { Call, Caller, Door } from "../call.ts"
+
+/** A request at a door, before anybody knows who sent it. */
+export interface Arrival {
+  readonly door: Door
+  readonly requestId: string
+  readonly authorization: string | undefined
+  readonly remoteAddress: string
+  readonly ifMatch: string | undefined
+  /** Made when it is first asked for: most requests never look at theirs, and one costs more than the rest of a publish. */
+  readonly signal: AbortSignal
+}
+
+/** The call that an arrival becomes once its caller is known. */
+export function callOf(arrival: Arrival, caller: Caller): Call {
+  return {
+    caller,
+    requestId: arrival.requestId,
+    get signal() {
+      return arrival.signal
+    },
+    remoteAddress: arrival.remoteAddress,
+    ifMatch: arrival.ifMatch,
+    door: arrival.door,
+  }
+}
+
+const SANE = /^[A-Za-z0-9._:/+=-]+$/
+
+/** The client's own request id when it is short and plain, so that it can be logged and answered as it is; a new one otherwise. */
+export function requestIdOf(header: unknown): string {
+  return typeof header === "string" && header.length <= limits.REQUEST_ID_LENGTH_MAX && SANE.test(header) ? header : randomUUID()
+}
+
+/** The etag of an `If-Match`, without quotes or weakness. `*` asks for nothing that a missing thing would not be told anyway. */
+export function etagOf(header: string | undefined): string | undefined {
+  const tag = header?.trim().replace(/^W\//, "").replace(/^"(.*)"$/, "$1")
+  return tag === "" || tag === "*" ? undefined : tag
+}

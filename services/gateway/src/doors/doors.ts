@@ -1,0 +1,67 @@
+import type { Access, DoorEvents, Handlers, PublishPort } from "../call.ts"
+import { connectDoor } from "./connect.ts"
+import { corsOf } from "./cors.ts"
+import { Entry, invokersOf } from "./entry.ts"
+import type { HttpDoor } from "./exchange.ts"
+import { openGrpcServer } from "./grpc.ts"
+import { openHttpServer } from "./http-server.ts"
+import { pagesDoor, type Probes } from "./pages.ts"
+import { publishBatchOf } from "./publish-batch.ts"
+import { publishDoor } from "./publish-door.ts"
+import { registerPublish } from "./publish-handlers.ts"
+import { restDoor } from "./rest.ts"
+
+export interface DoorsOptions {
+  readonly host: string
+  /** 0 = any free one, likewise for gRPC. */
+  readonly httpPort: number
+  readonly grpcPort: number
+  /** Origins whose pages may read answers; empty = none, `*` = all. */
+  readonly corsOrigins: readonly string[]
+  readonly access: Access
+  /** One for every method of the contract but those of `IngestService`, which are made of `publish`. */
+  readonly handlers: Handlers
+  readonly publish: PublishPort
+  readonly events: DoorEvents
+  readonly probes: Probes
+  /** Further parts of the HTTP surface, asked after those of the API. */
+  readonly more?: readonly HttpDoor[]
+}
+
+export interface Doors {
+  readonly httpPort: number
+  readonly grpcPort: number
+  /** `/readyz` and gRPC health say no from the first moment; then both ports drain. */
+  close(): Promise<void>
+}
+
+/** Opens both ports. Throws, before either is open, when a method of the contract lacks a handler, a role or a route. */
+export async function openDoors(options: DoorsOptions): Promise<Doors> {
+  const { access, handlers, events, publish, host } = options
+  const entry = new Entry(access, events)
+  const publishBatch = publishBatchOf(publish, events)
+  registerPublish(handlers, publish, publishBatch)
+  const invokers = invokersOf(entry, handlers)
+  const failed = (path: string, requestId: string, cause: unknown) => events.requestFailed({ door: "rest", method: path, requestId, cause })
+  let draining = false
+  const doors = [
+    publishDoor(entry, publish, publishBatch),
+    pagesDoor(options.probes, () => draining, failed),
+    restDoor(invokers),
+    connectDoor(invokers),
+    ...(options.more ?? []),
+  ]
+  const http = await openHttpServer({ host, port: options.httpPort, doors, cors: corsOf(options.corsOrigins), failed })
+  const grpc = await openGrpcServer({ host, port: options.grpcPort, invokers }).catch(async (error: unknown) => {
+    await http.close()
+    throw error
+  })
+  return {
+    httpPort: http.port,
+    grpcPort: grpc.port,
+    close: async () => {
+      draining = true
+      await Promise.all([http.close(), grpc.close()])
+    },
+  }
+}

@@ -1,0 +1,83 @@
+import { createServer, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import type { Duplex } from "node:stream"
+import { limits, refuse } from "@posthorn/core"
+import { refusalOf, restError } from "../error-boundary.ts"
+import { type Cors } from "./cors.ts"
+import { Exchange, type HttpDoor } from "./exchange.ts"
+import { requestIdOf } from "./arrival.ts"
+
+export interface HttpServer {
+  readonly port: number
+  /** Takes no new connections, closes idle ones, and resolves when the rest have had their answers or `DRAIN_MS` has passed. */
+  close(): Promise<void>
+}
+
+export interface HttpServerOptions {
+  readonly host: string
+  /** 0 = any free one. */
+  readonly port: number
+  /** Asked in this order; the first that takes a request has it. */
+  readonly doors: readonly HttpDoor[]
+  readonly cors: Cors
+  /** Told of what a door threw before it took the request into its care. */
+  readonly failed: (path: string, requestId: string, cause: unknown) => void
+}
+
+/** Opens the HTTP port, with bounds on everything that a client could draw out. */
+export async function openHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const server = createServer({
+    maxHeaderSize: limits.REQUEST_HEADERS_BYTES_MAX,
+    headersTimeout: limits.REQUEST_HEADERS_TIMEOUT_MS,
+    requestTimeout: limits.REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: limits.CONNECTION_IDLE_MS,
+    connectionsCheckingInterval: 1000,
+  })
+  server.maxConnections = limits.CONNECTIONS_MAX
+  server.on("request", (request, response) => dispatch(new Exchange(request, response), options))
+  server.on("clientError", answerBroken)
+  await listen(server, options)
+  return { port: (server.address() as AddressInfo).port, close: () => drain(server) }
+}
+
+function dispatch(exchange: Exchange, { doors, cors, failed }: HttpServerOptions): void {
+  try {
+    if (cors(exchange)) return
+    for (const door of doors) if (door(exchange)) return
+    exchange.refuse(refuse("not_found", "There is nothing at this path."))
+  } catch (cause) {
+    failed("dispatch", exchange.requestId, cause)
+    exchange.refuse(refusalOf(cause))
+  }
+}
+
+/** Answers what is not HTTP, is too long or too slow, in the same shape as every other error. */
+function answerBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy()
+  const requestId = requestIdOf(undefined)
+  const [statusText, httpStatus, message] = BROKEN[error.code ?? ""] ?? ["Bad Request", 400, "The request is not well-formed HTTP."]
+  const { headers, body } = restError(refuse("invalid_argument", message, { httpStatus }), requestId)
+  const lines = Object.entries({ ...headers, "x-request-id": requestId, "content-length": Buffer.byteLength(body), connection: "close" })
+  socket.end(`HTTP/1.1 ${httpStatus} ${statusText}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`)
+}
+
+const BROKEN: Readonly<Record<string, readonly [statusText: string, httpStatus: number, message: string]>> = {
+  HPE_HEADER_OVERFLOW: ["Request Header Fields Too Large", 431, `The headers are larger than ${limits.REQUEST_HEADERS_BYTES_MAX} bytes.`],
+  ERR_HTTP_REQUEST_TIMEOUT: ["Request Timeout", 408, "The request did not arrive in time."],
+}
+
+async function listen(server: Server, { host, port }: HttpServerOptions): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once("error", reject)
+  server.listen(port, host, resolve)
+  await promise
+  server.off("error", reject)
+}
+
+async function drain(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  server.close(() => resolve())
+  const deadline = setTimeout(() => server.closeAllConnections(), limits.DRAIN_MS)
+  await promise
+  clearTimeout(deadline)
+}

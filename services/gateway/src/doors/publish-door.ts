@@ -1,0 +1,111 @@
+/**
+ * The routes that carry the load, by hand on node:http. They keep the bytes that the sender wrote, which a transcoder by way of messages could not,
+ * and make nothing on the way that they do not need.
+ */
+import { type ByteRange, isRefusal, jsonElements, jsonMembers, limits, type PublishInput, refuse, type Refusal } from "@posthorn/core"
+import { IngestService } from "@posthorn/proto"
+import { type Call, methodName, type PublishPort } from "../call.ts"
+import { readBody, refuseOtherThanJson } from "./body.ts"
+import type { Entry } from "./entry.ts"
+import type { Exchange, HttpDoor } from "./exchange.ts"
+import { type JsonBody, readJsonObject } from "./json-body.ts"
+import { roleOf } from "./methods.ts"
+import { BATCH_NAME, type PublishBatch, refuseCount } from "./publish-batch.ts"
+import { publishInputFromJson } from "./publish-input.ts"
+
+const PUBLISH_NAME = methodName(IngestService.method.publish)
+const PUBLISH_ROLE = roleOf(IngestService.method.publish)
+const BATCH_ROLE = roleOf(IngestService.method.publishBatch)
+const INGEST_PATH = "/v1/ingest/"
+
+export function publishDoor(entry: Entry, port: PublishPort, publishBatch: PublishBatch): HttpDoor {
+  return (exchange) => {
+    const { path } = exchange
+    if (path.startsWith(INGEST_PATH) && !path.includes("/", INGEST_PATH.length) && path.length > INGEST_PATH.length) {
+      if (exchange.method === "POST") void ingest(exchange, entry, port)
+      else exchange.refuseMethod(["POST"])
+      return true
+    }
+    if (exchange.method !== "POST") return false
+    if (path === "/v1/events") void publish(exchange, entry, port)
+    else if (path === "/v1/events:batch") void batch(exchange, entry, publishBatch)
+    else return false
+    return true
+  }
+}
+
+async function publish(exchange: Exchange, entry: Entry, port: PublishPort): Promise<void> {
+  const result = await entry.enter(PUBLISH_NAME, PUBLISH_ROLE, exchange, async (call) => {
+    const input = await readPublish(exchange)
+    return isRefusal(input) ? input : port.publish(input, call)
+  })
+  if (isRefusal(result)) exchange.refuse(result)
+  else exchange.sendJson(202, { id: result.id, duplicate: result.duplicate })
+}
+
+async function readPublish(exchange: Exchange): Promise<PublishInput | Refusal> {
+  const body = await readJson(exchange, limits.PUBLISH_BYTES_MAX)
+  if (isRefusal(body)) return body
+  const input = publishInputFromJson(body)
+  const key = exchange.request.headers["idempotency-key"]
+  if (isRefusal(input) || typeof key !== "string" || key === "" || key === input.idempotencyKey) return input
+  if (input.idempotencyKey === "") return { ...input, idempotencyKey: key }
+  return refuse("invalid_argument", "Two idempotency keys.", { details: [{ field: "idempotency-key", reason: "differs from idempotency_key in the body" }] })
+}
+
+async function batch(exchange: Exchange, entry: Entry, publishBatch: PublishBatch): Promise<void> {
+  const result = await entry.enter(BATCH_NAME, BATCH_ROLE, exchange, async (call: Call) => {
+    const body = await readJson(exchange, limits.REQUEST_BYTES_MAX)
+    if (isRefusal(body)) return body
+    const inputs = batchInputs(body)
+    return isRefusal(inputs) ? inputs : publishBatch(inputs, call)
+  })
+  if (isRefusal(result)) return exchange.refuse(result)
+  const results = result.results.map(({ result: item }) => {
+    if (item.case === "accepted") return { accepted: { id: item.value.id, duplicate: item.value.duplicate } }
+    const { code, message, details } = item.value ?? { code: "internal", message: "", details: [] }
+    return { refused: { code, message, details: details.map(({ field, reason }) => ({ field, reason })) } }
+  })
+  exchange.sendJson(202, { results })
+}
+
+/** The events of a batch, each read for itself. */
+function batchInputs({ value, members, bytes }: BodyWithBytes): readonly (PublishInput | Refusal)[] | Refusal {
+  const unknown = Object.keys(value).filter((name) => name !== "events")
+  if (unknown.length > 0) return refuse("invalid_argument", "The request has fields that cannot be read.", { details: unknown.map((field) => ({ field, reason: "is not known" })) })
+  const events = value["events"]
+  const range = members.get("events")
+  if (!Array.isArray(events) || range === undefined) return refuse("invalid_argument", "The request has no events.", { details: [{ field: "events", reason: "must be an array" }] })
+  const refused = refuseCount(events.length)
+  if (refused !== undefined) return refused
+  const elements = jsonElements(bytes, range)
+  if ("reason" in elements) return refuse("invalid_argument", "The request has no events.", { details: [elements] })
+  return elements.map((element, at) => itemInput(bytes, element, events[at] as JsonBody["value"]))
+}
+
+function itemInput(bytes: Buffer, element: ByteRange, value: JsonBody["value"]): PublishInput | Refusal {
+  const members = jsonMembers(bytes, element)
+  if ("reason" in members) return refuse("invalid_argument", "The event is not an acceptable JSON object.", { details: [members] })
+  return publishInputFromJson({ value, members, bytes })
+}
+
+type BodyWithBytes = JsonBody & { readonly bytes: Buffer }
+
+async function readJson(exchange: Exchange, bytesMax: number): Promise<BodyWithBytes | Refusal> {
+  const bytes = await readBody(exchange.request, bytesMax)
+  if (isRefusal(bytes)) return bytes
+  const json = refuseOtherThanJson(exchange.request, bytes) ?? readJsonObject(bytes)
+  return isRefusal(json) ? json : { ...json, bytes }
+}
+
+async function ingest(exchange: Exchange, entry: Entry, port: PublishPort): Promise<void> {
+  const { requestId, remoteAddress } = exchange
+  const { headers } = exchange.request
+  const result = await entry.watch("ingest", exchange, async () => {
+    const body = await readBody(exchange.request, limits.PAYLOAD_BYTES_MAX)
+    if (isRefusal(body)) return body
+    return port.ingest({ subscriptionId: exchange.path.slice(INGEST_PATH.length), headers, body, requestId, remoteAddress })
+  })
+  if (isRefusal(result)) exchange.refuse(result)
+  else exchange.sendJson(202, { eventId: result.eventId, deliveryId: result.deliveryId })
+}

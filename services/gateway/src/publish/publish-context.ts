@@ -1,0 +1,26 @@
+import type { IdKind } from "@posthorn/core"
+import type { ConfigFollower, LogAppender } from "@posthorn/log"
+import type { IdempotencyClaims, StatusReader } from "@posthorn/store"
+
+/** What accepting events needs. Without an idempotency key nothing but `log` is asked. */
+export interface PublishContext {
+  readonly log: LogAppender
+  readonly config: ConfigFollower
+  readonly claims: IdempotencyClaims
+  readonly reader: StatusReader
+  readonly nowMs: () => number
+  readonly newId: (kind: IdKind) => string
+  /** Resolves after that many milliseconds. */
+  readonly pause: (ms: number) => Promise<void>
+  readonly events: PublishEvents
+}
+
+/** What is told about accepted events. */
+export interface PublishEvents {
+  /** An event is in the log, or is found to have been accepted before. */
+  accepted(source: "publish" | "ingest", duplicate: boolean): void
+  /** The event is in the log, but that could not be written beside its key: a repetition will have to look for it. */
+  claimNotSettled(eventId: string, cause: unknown): void
+  /** The store is away: an event whose key the sender did not ask for goes on without it. */
+  claimPassedOver(eventId: string, cause: unknown): void
+}

@@ -1,0 +1,28 @@
+import { create } from "@bufbuild/protobuf"
+import { acceptEvent, idempotencyKeyOf, isRefusal, keyedEventIdOf, type Refusal } from "@posthorn/core"
+import { PublishResponseSchema } from "@posthorn/proto"
+import { applicationOf } from "../access/tenancy.ts"
+import type { PublishPort } from "../call.ts"
+import { appendEvent } from "./append-event.ts"
+import type { Accepted, KeyedAcceptance } from "./keyed-acceptance.ts"
+import type { PublishContext } from "./publish-context.ts"
+
+/** Publishes to an application, for every subscription that matches. Rejects with `LogUnavailable`. */
+export const createPublish =
+  (context: PublishContext, keyed: KeyedAcceptance): PublishPort["publish"] =>
+  async (given, call) => {
+    const { config, nowMs, newId, events } = context
+    const applicationId = applicationOf(config.table, call.caller, given.applicationId)
+    if (isRefusal(applicationId)) return applicationId
+    const input = { ...given, applicationId }
+    const key = idempotencyKeyOf(input)
+    const eventId = key === "" ? newId("event") : keyedEventIdOf(applicationId, key)
+    const event = acceptEvent(input, { eventId, nowMs: nowMs(), configPosition: config.position })
+    if (isRefusal(event)) return event
+    let accepted: Accepted | Refusal = { eventId, duplicate: false }
+    if (key === "") await appendEvent(context.log, event)
+    else accepted = await keyed.accept({ event, key, storeOptional: false })
+    if (isRefusal(accepted)) return accepted
+    events.accepted("publish", accepted.duplicate)
+    return create(PublishResponseSchema, { id: accepted.eventId, duplicate: accepted.duplicate })
+  }

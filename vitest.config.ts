@@ -1,0 +1,44 @@
+import { defineConfig } from "vitest/config"
+
+// Deadlines are for machines under load: only a test that hangs ever waits for them.
+const SECOND_MS = 1000
+
+/** These start brokers, databases or whole services: one file at a time. */
+const heavy = { testTimeout: 120 * SECOND_MS, hookTimeout: 120 * SECOND_MS, maxWorkers: 1, fileParallelism: false }
+const WITH_KAFKA = "test/{integration,e2e}/**/*kafka*.test.ts"
+
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    teardownTimeout: 30 * SECOND_MS,
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: [
+            "packages/*/src/**/*.test.ts",
+            "services/*/src/**/*.test.ts",
+            "deploy/**/*.test.ts",
+            "test/{regressions,tidy,vectors}/**/*.test.ts",
+          ],
+          testTimeout: 30 * SECOND_MS,
+          hookTimeout: 120 * SECOND_MS,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...heavy,
+          name: "integration",
+          include: ["test/{integration,e2e}/**/*.test.ts"],
+          exclude: ["**/node_modules/**", WITH_KAFKA],
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: { ...heavy, name: "kafka", include: [WITH_KAFKA], globalSetup: ["test/kafka-for-the-run.ts"], sequence: { groupOrder: 3 } },
+      },
+    ],
+  },
+})
