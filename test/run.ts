@@ -21,9 +21,9 @@ await vitest.close()
 
 const cases = ended.modules.flatMap((module) => [...module.children.allTests()])
 const count = (state: "passed" | "failed" | "skipped"): number => cases.filter((test) => test.result().state === state).length
-// A file that cannot be loaded, and an error outside of any test, fail the run although they have no test case.
+// A file that cannot be loaded, an error outside of any test, and a set-up that fails (vitest then leaves an exit code) have no test case.
 const brokenFiles = ended.modules.filter((module) => module.errors().length > 0).length
-const failed = count("failed") + brokenFiles + ended.strayErrors
+const failed = Math.max(count("failed") + brokenFiles + ended.strayErrors, process.exitCode === undefined ? 0 : 1)
 
 if (options.testNamePattern === undefined) process.stdout.write(skippedText(cases))
 process.stdout.write(`${count("passed")} passed, ${failed} failed, ${count("skipped")} skipped\n`)

@@ -1,8 +1,8 @@
-import { helpText, type Variable } from "@posthorn/runtime"
+import type { Variable } from "@posthorn/runtime"
 import { expect, test } from "vitest"
 import { filesOf, firstCells, pathOf, read } from "./repository.ts"
 
-const DOCUMENT = "docs/reference/configuration.md"
+const DOCUMENT = "docs/reference/environment.md"
 
 const tables = await Promise.all(filesOf("services/*/src/config.ts").map(async (file) => Object.values(await import(pathOf(file)))))
 const variables = tables
@@ -33,15 +33,13 @@ test("every variable that a document or a deployment names is read by some servi
   expect(unknown).toEqual([])
 })
 
-test("the same variable means the same to every service", () => {
-  const meanings = Map.groupBy(variables, ({ name }) => name)
-  const split = [...meanings].filter(([, uses]) => new Set(uses.map(({ meaning, parser }) => `${meaning} ${parser.expects}`)).size > 1)
+test("the same variable takes the same values in every service", () => {
+  const byName = Map.groupBy(variables, ({ name }) => name)
+  const split = [...byName].filter(([, uses]) => new Set(uses.map(({ parser }) => parser.expects)).size > 1)
   expect(split.map(([name]) => name)).toEqual([])
 })
 
 test("every default is acceptable to its own parser", () => {
-  for (const variable of variables) {
-    if (variable.default !== undefined) expect(variable.parser.parse(variable.default), variable.name).toBeDefined()
-  }
-  expect(helpText(Object.fromEntries(variables.map((variable) => [variable.name, variable])))).toContain("POSTHORN_HTTP_PORT")
+  const broken = variables.filter((variable) => variable.default !== undefined && variable.parser.parse(variable.default) === undefined)
+  expect(broken.map(({ name }) => name)).toEqual([])
 })

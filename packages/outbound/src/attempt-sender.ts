@@ -1,4 +1,4 @@
-import type { ErrorClass, } from "@posthorn/proto"
+import type { ErrorClass } from "@posthorn/proto"
 
 /** One HTTP request to an endpoint. */
 export interface SendRequest {

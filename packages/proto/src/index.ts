@@ -16,3 +16,4 @@ export { http, file_google_api_annotations } from "./gen/google/api/annotations_
 export type { HttpRule } from "./gen/google/api/http_pb.ts"
 export { BadRequestSchema, RequestInfoSchema, RetryInfoSchema } from "./gen/google/rpc/error_details_pb.ts"
 export { StatusSchema } from "./gen/google/rpc/status_pb.ts"
+export { file_grpc_health_v1_health } from "./gen/grpc/health/v1/health_pb.ts"

@@ -38,17 +38,20 @@ export class Metrics {
 
   counter<const L extends Labels = Record<never, never>>(spec: MetricSpec<L>): Counter<L> {
     const metric = this.#once(spec, (base) => new prometheus.Counter(base))
-    return { add: (amount, ...[labels]) => metric.inc(known(spec, labels), amount) }
+    const limit = limiter(spec.labels)
+    return { add: (amount, ...[labels]) => metric.inc(limit(labels), amount) }
   }
 
   gauge<const L extends Labels = Record<never, never>>(spec: MetricSpec<L>): Gauge<L> {
     const metric = this.#once(spec, (base) => new prometheus.Gauge(base))
-    return { set: (value, ...[labels]) => metric.set(known(spec, labels), value) }
+    const limit = limiter(spec.labels)
+    return { set: (value, ...[labels]) => metric.set(limit(labels), value) }
   }
 
   histogram<const L extends Labels = Record<never, never>>(spec: MetricSpec<L> & { readonly buckets: readonly number[] }): Histogram<L> {
     const metric = this.#once(spec, (base) => new prometheus.Histogram({ ...base, buckets: [...spec.buckets] }))
-    return { observe: (value, ...[labels]) => metric.observe(known(spec, labels), value) }
+    const limit = limiter(spec.labels)
+    return { observe: (value, ...[labels]) => metric.observe(limit(labels), value) }
   }
 
   /** Adds what Node knows of the process: CPU, memory, event loop, handles. Watches the event loop until the process ends. */
@@ -75,11 +78,15 @@ interface Base {
   readonly registers: prometheus.Registry[]
 }
 
-function known(spec: MetricSpec<Labels>, given: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const labels: Record<string, string> = {}
-  for (const [name, values] of Object.entries(spec.labels ?? {})) {
-    const value = given[name]
-    labels[name] = value !== undefined && values.includes(value) ? value : "other"
+/** Turns values that were not named into `other`. */
+function limiter(labels: Labels = {}): (given?: Readonly<Record<string, string>>) => Record<string, string> {
+  const known = Object.entries(labels).map(([name, values]) => [name, new Set(values)] as const)
+  return (given = {}) => {
+    const kept: Record<string, string> = {}
+    for (const [name, values] of known) {
+      const value = given[name]
+      kept[name] = value !== undefined && values.has(value) ? value : "other"
+    }
+    return kept
   }
-  return labels
 }

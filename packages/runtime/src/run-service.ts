@@ -17,7 +17,7 @@ export interface Service<Table extends EnvTable> {
 }
 
 const STOP_MS_DEFAULT = 25_000
-const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
+const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
 /**
  * Runs a service until a signal or a failure ends it, and ends the process: with 0 after an orderly stop, 1 after a failure or a stop that

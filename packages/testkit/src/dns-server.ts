@@ -91,7 +91,14 @@ function writeReply(message: Buffer, question: DnsQuestion, reply: Exclude<DnsRe
 function encodeRecord(record: DnsRecord, name: string): Buffer {
   const data = record.type === "CNAME" ? encodeName(record.data) : encodeAddress(record.data)
   const timeToLive = Buffer.alloc(4)
-  return Buffer.concat([encodeName(record.name ?? name), twoBytes(TYPES[record.type]), twoBytes(1), timeToLive, twoBytes(data.length), data])
+  return Buffer.concat([
+    encodeName(record.name ?? name),
+    twoBytes(TYPES[record.type]),
+    twoBytes(1),
+    timeToLive,
+    twoBytes(data.length),
+    data,
+  ])
 }
 
 function encodeName(name: string): Buffer {

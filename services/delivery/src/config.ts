@@ -1,5 +1,7 @@
 import { sharedVariables as shared } from "@posthorn/runtime"
 
+const { required: _required, ...postgresUrl } = shared.postgresUrl
+
 /** The environment of the delivery service. */
 export const variables = {
   host: shared.host,
@@ -11,7 +13,7 @@ export const variables = {
   kafkaSaslPassword: shared.kafkaSaslPassword,
   topicPrefix: shared.topicPrefix,
   partitions: shared.partitions,
-  postgresUrl: { ...shared.postgresUrl, meaning: "the event log, unless it is on Kafka" },
+  postgresUrl: { ...postgresUrl, meaning: "the event log, unless it is on Kafka", unset: "needed without Kafka" },
   encryptionKeys: shared.encryptionKeys,
   allowPrivateNetworks: shared.allowPrivateNetworks,
   dnsServers: shared.dnsServers,

@@ -10,6 +10,8 @@ import { createSubscriptionTable } from "./subscription-table.ts"
 import { createSureAppender } from "./sure-appender.ts"
 import { Worker } from "./worker.ts"
 
+export { deliveryEvents, LOG_FIELDS as deliveryLogFields } from "./events.ts"
+
 export interface DeliveryOptions {
   readonly log: EventLog
   readonly sender: AttemptSender

@@ -71,6 +71,12 @@ export function deliveryEvents(log: Log, metrics: Metrics) {
       lag.set(records, { group: group as (typeof GROUPS)[number], topic: topic as "events" })
       if (topic.startsWith("retry.")) backlog.set(records, { tier: topic as "retry.5s" })
     },
+    logFault(error: unknown): void {
+      log.warn("log reports a fault", { error })
+    },
+    started(): void {
+      log.info("delivery started")
+    },
     upkeepFailed(error: unknown): void {
       log.warn("reading lag or trimming tiers failed", { error })
     },

@@ -61,9 +61,9 @@ export function grpcError(refusal: Refusal, requestId: string): Partial<StatusOb
   return { code, details: refusal.message, metadata }
 }
 
-/** The same for Connect and gRPC-Web. */
+/** The same for Connect and gRPC-Web; the request id is in the header of every answer of that door. */
 export function connectError(refusal: Refusal, requestId: string): ConnectError {
-  const headers = { "x-request-id": requestId, ...(refusal.retryAfterSeconds === undefined ? {} : { "retry-after": String(refusal.retryAfterSeconds) }) }
+  const headers = refusal.retryAfterSeconds === undefined ? {} : { "retry-after": String(refusal.retryAfterSeconds) }
   return new ConnectError(refusal.message, CODES[refusal.code].number, headers, messagesOf(refusal, requestId))
 }
 

@@ -3,7 +3,7 @@ import { limits, type Topic } from "@posthorn/core"
 import kafkajs, { type Kafka, type Producer, type ProducerBatch, type RecordMetadata } from "kafkajs"
 import type { PlacedRecord } from "../append-batcher.ts"
 import { LogUnavailable, type Position } from "../event-log.ts"
-import { noPartitioner } from "./kafka-client.ts"
+import { asGiven } from "./kafka-client.ts"
 
 interface Unplaced {
   readonly record: PlacedRecord
@@ -64,7 +64,7 @@ export class KafkaAppender {
     const producer = this.#kafka.producer({
       idempotent: true,
       allowAutoTopicCreation: false,
-      createPartitioner: noPartitioner,
+      createPartitioner: asGiven,
       retry: { retries: RETRIES_OF_A_SEND },
     })
     try {
@@ -113,9 +113,9 @@ export class KafkaAppender {
 
 /** The client wraps a final error in one that says nothing of its kind. */
 function isRetriable(error: unknown): boolean {
-  for (let each = error; each instanceof kafkajs.KafkaJSError; each = each.cause) {
-    if (each instanceof kafkajs.KafkaJSNumberOfRetriesExceeded) continue
-    if (!each.retriable) return false
+  let each = error
+  for (; each instanceof kafkajs.KafkaJSError; each = each.cause) {
+    if (!each.retriable && !(each instanceof kafkajs.KafkaJSNumberOfRetriesExceeded)) return false
   }
-  return true
+  return each === undefined
 }

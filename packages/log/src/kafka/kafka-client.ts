@@ -1,8 +1,8 @@
 import { createRequire } from "node:module"
 import { promisify } from "node:util"
 import { constants, zstdCompress, zstdDecompress } from "node:zlib"
-import { limits } from "@posthorn/core"
-import kafkajs, { type ICustomPartitioner, type Kafka, type KafkaConfig, type logCreator, type SASLOptions } from "kafkajs"
+import { assert, limits } from "@posthorn/core"
+import kafkajs, { type ICustomPartitioner, type ISocketFactory, type Kafka, type KafkaConfig, type logCreator, type SASLOptions } from "kafkajs"
 import type { ConnectionOptions } from "node:tls"
 
 const require = createRequire(import.meta.url)
@@ -13,6 +13,8 @@ export interface KafkaConnection {
   readonly clientId: string
   readonly ssl?: boolean | ConnectionOptions
   readonly sasl?: SASLOptions
+  /** Opens the connections, where they must take a way of their own. */
+  readonly socketFactory?: ISocketFactory
   /** Told of what goes wrong and is tried again; comes often while Kafka is away. */
   readonly onError?: (error: Error) => void
 }
@@ -26,17 +28,21 @@ export function kafkaClient(connection: KafkaConnection): Kafka {
   return new kafkajs.Kafka(clientConfig(connection))
 }
 
-/** Every record names its partition, so this is never asked in earnest; naming it keeps the client from warning. */
-export const noPartitioner: ICustomPartitioner = () => () => {
-  throw new Error("a record without a partition")
-}
+/** Every record names its partition. */
+export const asGiven: ICustomPartitioner =
+  () =>
+  ({ message }) => {
+    assert(message.partition !== undefined, "a record with a partition")
+    return message.partition
+  }
 
-function clientConfig({ brokers, clientId, ssl, sasl, onError }: KafkaConnection): KafkaConfig {
+function clientConfig({ brokers, clientId, ssl, sasl, socketFactory, onError }: KafkaConnection): KafkaConfig {
   return {
     brokers: [...brokers],
     clientId,
     ...(ssl === undefined ? {} : { ssl }),
     ...(sasl === undefined ? {} : { sasl }),
+    ...(socketFactory === undefined ? {} : { socketFactory }),
     connectionTimeout: limits.KAFKA_CONNECT_TIMEOUT_MS,
     requestTimeout: limits.KAFKA_REQUEST_TIMEOUT_MS,
     retry: RETRY,
@@ -114,12 +120,12 @@ export function fetchConnection(connection: KafkaConnection): FetchConnection {
   prepare()
   const Cluster = require("kafkajs/src/cluster") as new (config: object) => FetchConnection
   const { createLogger } = require("kafkajs/src/loggers") as { createLogger: (config: object) => object }
-  const socketFactory = require("kafkajs/src/network/socketFactory") as () => object
+  const defaultSocketFactory = require("kafkajs/src/network/socketFactory") as () => object
   const { logLevel, logCreator, ...config } = clientConfig(connection)
   return new Cluster({
+    socketFactory: defaultSocketFactory(),
     ...config,
     logger: createLogger({ level: logLevel, logCreator }),
-    socketFactory: socketFactory(),
     enforceRequestTimeout: true,
     metadataMaxAge: 300_000,
     allowAutoTopicCreation: false,

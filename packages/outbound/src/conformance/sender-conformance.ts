@@ -5,7 +5,12 @@ import type { AttemptSender, SendRequest, SendResult } from "../attempt-sender.t
 
 /** What the endpoint does, in a form that a real endpoint and a script can both play. */
 export type EndpointBehaviour =
-  | { readonly kind: "answer"; readonly statusCode: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: Uint8Array }
+  | {
+      readonly kind: "answer"
+      readonly statusCode: number
+      readonly headers?: Readonly<Record<string, string>>
+      readonly body?: Uint8Array
+    }
   | { readonly kind: "hang" }
   | { readonly kind: "reset" }
 
@@ -34,11 +39,18 @@ export function describeSender(name: string, open: (behaviour: EndpointBehaviour
       return subject.sender.send(requestTo(subject.url, change))
     }
 
-    it.each([200, 201, 204, 301, 302, 307, 308, 400, 404, 410, 429, 500, 503])("hands over an answer of status %i as it is, after one request", async (statusCode) => {
-      const result = await sendTo({ kind: "answer", statusCode, headers: { Location: "http://169.254.169.254/latest/meta-data/", "Retry-After": "7" } })
-      expect(result).toMatchObject({ kind: "answer", statusCode, headers: { "retry-after": "7" }, truncated: false })
-      expect(subject?.requestCount()).toBe(1)
-    })
+    it.each([200, 201, 204, 301, 302, 307, 308, 400, 404, 410, 429, 500, 503])(
+      "hands over an answer of status %i as it is, after one request",
+      async (statusCode) => {
+        const result = await sendTo({
+          kind: "answer",
+          statusCode,
+          headers: { Location: "http://169.254.169.254/latest/meta-data/", "Retry-After": "7" },
+        })
+        expect(result).toMatchObject({ kind: "answer", statusCode, headers: { "retry-after": "7" }, truncated: false })
+        expect(subject?.requestCount()).toBe(1)
+      },
+    )
 
     it.each([
       { bytes: 0, kept: 0, truncated: false },
@@ -79,5 +91,12 @@ export function describeSender(name: string, open: (behaviour: EndpointBehaviour
 
 /** A request with everything that a test does not care about. */
 export function requestTo(url: string, change: Partial<SendRequest> = {}): SendRequest {
-  return { method: "POST", url, headers: { "content-type": "application/json" }, body: Buffer.from('{"n":1}'), timeoutMs: 20_000, ...change }
+  return {
+    method: "POST",
+    url,
+    headers: { "content-type": "application/json" },
+    body: Buffer.from('{"n":1}'),
+    timeoutMs: 20_000,
+    ...change,
+  }
 }

@@ -36,7 +36,17 @@ it.each([
 })
 
 it("never opens metadata services, link-local and unspecified addresses, nor forms that carry them", () => {
-  const addresses = ["169.254.169.254", "168.63.129.16", "100.100.100.200", "192.0.0.192", "0.0.0.0", "::", "fe80::1", "fd00:ec2::254", "::ffff:169.254.169.254"]
+  const addresses = [
+    "169.254.169.254",
+    "168.63.129.16",
+    "100.100.100.200",
+    "192.0.0.192",
+    "0.0.0.0",
+    "::",
+    "fe80::1",
+    "fd00:ec2::254",
+    "::ffff:169.254.169.254",
+  ]
   const carriers = ["::a9fe:a9fe", "::ffff:0:a9fe:a9fe", "64:ff9b::a9fe:a9fe", "64:ff9b:1::a9fe:a9fe", "2002:a9fe:a9fe::1", "2001:0:1::1"]
   expect([...addresses, ...carriers].filter((address) => !isNeverAllowed(address))).toEqual([])
   expect(["127.0.0.1", "::1", "10.0.0.1", "fd00::1", "8.8.8.8", "::ffff:127.0.0.1"].filter(isNeverAllowed)).toEqual([])

@@ -25,8 +25,13 @@ export type ParsedServers = { readonly ok: readonly string[] } | { readonly prob
 
 /** Reads `POSTHORN_DNS_SERVERS`: addresses of name servers, with a port or without, separated by commas; empty = the system's. Answers every problem at once. */
 export function parseDnsServers(text: string): ParsedServers {
-  const servers = text.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "")
-  const problems = servers.filter((server) => !isServer(server)).map((server) => `${server} is not a name server: expected a form like 10.0.0.2, 10.0.0.2:53 or [fd00::2]:53`)
+  const servers = text
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "")
+  const problems = servers
+    .filter((server) => !isServer(server))
+    .map((server) => `${server} is not a name server: expected a form like 10.0.0.2, 10.0.0.2:53 or [fd00::2]:53`)
   return problems.length > 0 ? { problems } : { ok: servers }
 }
 

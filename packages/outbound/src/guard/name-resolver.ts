@@ -51,7 +51,10 @@ async function resolveVetted(resolver: Resolver, policy: AddressPolicy, name: st
 
 async function inTime<T>(resolving: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(Object.assign(new Error("no name server answered"), { code: "ETIMEOUT" })), limits.RESOLVE_TIMEOUT_MS)
+  const timer = setTimeout(
+    () => late.reject(Object.assign(new Error("no name server answered"), { code: "ETIMEOUT" })),
+    limits.RESOLVE_TIMEOUT_MS,
+  )
   try {
     return await Promise.race([resolving, late.promise])
   } finally {

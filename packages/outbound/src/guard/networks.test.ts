@@ -17,7 +17,16 @@ it("opens both loopbacks for the word, and neither for an empty text", () => {
 
 it("keeps metadata and link-local addresses closed when everything is listed", () => {
   const policy = policyAllowing("0.0.0.0/0,::/0")
-  const addresses = ["169.254.169.254", "::ffff:169.254.169.254", "168.63.129.16", "0.0.0.0", "::", "fe80::1", "fd00:ec2::254", "64:ff9b::a9fe:a9fe"]
+  const addresses = [
+    "169.254.169.254",
+    "::ffff:169.254.169.254",
+    "168.63.129.16",
+    "0.0.0.0",
+    "::",
+    "fe80::1",
+    "fd00:ec2::254",
+    "64:ff9b::a9fe:a9fe",
+  ]
   expect(addresses.filter((address) => mayReach(policy, address))).toEqual([])
 })
 
@@ -28,7 +37,9 @@ it("answers every problem of a list at once", () => {
 })
 
 it("reads name servers with and without a port, and answers every problem at once", () => {
-  expect(parseDnsServers("10.0.0.2, 127.0.0.1:5353,[fd00::2]:53,fd00::2")).toEqual({ ok: ["10.0.0.2", "127.0.0.1:5353", "[fd00::2]:53", "fd00::2"] })
+  expect(parseDnsServers("10.0.0.2, 127.0.0.1:5353,[fd00::2]:53,fd00::2")).toEqual({
+    ok: ["10.0.0.2", "127.0.0.1:5353", "[fd00::2]:53", "fd00::2"],
+  })
   expect(parseDnsServers("")).toEqual({ ok: [] })
   expect(parseDnsServers("dns.example.com, 10.0.0.2:0, 10.0.0.2:65536, fd00::2:x")).toMatchObject({ problems: { length: 4 } })
 })

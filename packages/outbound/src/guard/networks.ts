@@ -9,9 +9,16 @@ const LOOPBACK = ["127.0.0.0/8", "::1/128"]
  * Answers every problem at once. Not checked here: that what is listed may be allowed at all, see `isNeverAllowed`.
  */
 export function parseAllowedNetworks(text: string): ParsedNetworks {
-  const entries = text.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "")
-  const cidrs = entries.flatMap((entry) => (entry === "loopback" ? LOOPBACK : [entry.includes("/") ? entry : `${entry}/${isIP(entry) === 4 ? 32 : 128}`]))
-  const problems = cidrs.filter((cidr) => parseNetwork(cidr) === undefined).map((cidr) => `${cidr} is not a network: expected loopback, or a form like 10.0.0.0/8 or fd00::/8`)
+  const entries = text
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "")
+  const cidrs = entries.flatMap((entry) =>
+    entry === "loopback" ? LOOPBACK : [entry.includes("/") ? entry : `${entry}/${isIP(entry) === 4 ? 32 : 128}`],
+  )
+  const problems = cidrs
+    .filter((cidr) => parseNetwork(cidr) === undefined)
+    .map((cidr) => `${cidr} is not a network: expected loopback, or a form like 10.0.0.0/8 or fd00::/8`)
   return problems.length > 0 ? { problems } : { ok: blockListOf(cidrs) }
 }
 

@@ -12,7 +12,9 @@ interface HostileUrl {
   readonly expected: "refused" | "resolver"
 }
 
-const hostile = JSON.parse(readFileSync(new URL("../../../../test/vectors/hostile-urls.json", import.meta.url), "utf8")) as readonly HostileUrl[]
+const hostile = JSON.parse(
+  readFileSync(new URL("../../../../test/vectors/hostile-urls.json", import.meta.url), "utf8"),
+) as readonly HostileUrl[]
 
 const ruleFor = (text: string, policy: AddressPolicy): UrlRule | "ok" => {
   const judgement = judgeUrl(text, policy)
@@ -37,7 +39,9 @@ it("leaves the other nine to the resolver, but for the one with a fragment", () 
 
 it("refuses the hostile URLs to metadata, reserved names and closed ports under every allow-list as well", () => {
   const everything = policyAllowing("0.0.0.0/0,::/0")
-  const passing = hostile.filter((url) => url.expected === "refused" && ruleFor(url.input, everything) === "ok").map((url) => new URL(url.input).hostname)
+  const passing = hostile
+    .filter((url) => url.expected === "refused" && ruleFor(url.input, everything) === "ok")
+    .map((url) => new URL(url.input).hostname)
   expect(passing.filter((host) => host.startsWith("169.254.") || host.includes("a9fe:a9fe") || /^\[f[ef]/.test(host))).toEqual([])
   expect(passing.filter((host) => /[a-z]/.test(host) && !host.startsWith("[") && host !== "localhost" && host !== "localhost.")).toEqual([])
   expect(hostile.filter((url) => url.group === "port" && url.expected === "refused" && ruleFor(url.input, everything) === "ok")).toEqual([])
@@ -59,15 +63,24 @@ it.each<[string, UrlRule]>([
   expect(ruleFor(text, httpsOnly)).toBe(rule)
 })
 
-it.each(["https://example.com/", "https://example.com.:8443/a?b=c", "https://8.8.8.8/", "https://bücher.example.com/", `https://example.com/${"a".repeat(2028)}`])(
-  "lets %s pass",
-  (text) => {
-    expect(ruleFor(text, httpsOnly)).toBe("ok")
-  },
-)
+it.each([
+  "https://example.com/",
+  "https://example.com.:8443/a?b=c",
+  "https://8.8.8.8/",
+  "https://bücher.example.com/",
+  `https://example.com/${"a".repeat(2028)}`,
+])("lets %s pass", (text) => {
+  expect(ruleFor(text, httpsOnly)).toBe("ok")
+})
 
 it("lets loopback pass by name and literal, on any port that is not closed, where it is allowed", () => {
-  const urls = ["http://localhost:41234/", "http://LOCALHOST.:41234/", "http://127.0.0.1:41234/", "http://[::1]:41234/", "http://2130706433:41234/"]
+  const urls = [
+    "http://localhost:41234/",
+    "http://LOCALHOST.:41234/",
+    "http://127.0.0.1:41234/",
+    "http://[::1]:41234/",
+    "http://2130706433:41234/",
+  ]
   expect(urls.map((url) => ruleFor(url, policyAllowing("loopback")))).toEqual(urls.map(() => "ok"))
   expect(ruleFor("http://127.0.0.1:5432/", policyAllowing("loopback"))).toBe("port")
   expect(ruleFor("http://foo.localhost/", policyAllowing("loopback"))).toBe("name")
@@ -76,12 +89,15 @@ it("lets loopback pass by name and literal, on any port that is not closed, wher
 
 it("passes what it has passed in the form to keep, and judges it the same", () => {
   fc.assert(
-    fc.property(fc.webUrl({ withFragments: true, withQueryParameters: true, authoritySettings: { withPort: true, withIPv4: true, withIPv6: true } }), (text) => {
-      const first = judgeUrl(text, open)
-      if (!("ok" in first)) return
-      const second = judgeUrl(first.ok.href, open)
-      expect("ok" in second && second.ok.href).toBe(first.ok.href)
-    }),
+    fc.property(
+      fc.webUrl({ withFragments: true, withQueryParameters: true, authoritySettings: { withPort: true, withIPv4: true, withIPv6: true } }),
+      (text) => {
+        const first = judgeUrl(text, open)
+        if (!("ok" in first)) return
+        const second = judgeUrl(first.ok.href, open)
+        expect("ok" in second && second.ok.href).toBe(first.ok.href)
+      },
+    ),
     { numRuns: 500 },
   )
 })

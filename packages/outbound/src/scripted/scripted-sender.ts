@@ -66,15 +66,30 @@ function play(reply: ScriptedReply, request: SendRequest): { readonly afterMs: n
   if (reply.kind === "none") return { afterMs: 0, result: failure(reply.errorClass, reply.error ?? "as scripted", 0) }
   const delayMs = reply.kind === "hang" ? Number.POSITIVE_INFINITY : (reply.delayMs ?? 0)
   if (reply.kind === "hang" || delayMs > request.timeoutMs) {
-    return { afterMs: request.timeoutMs, result: failure(ErrorClass.TIMEOUT, `no complete answer within ${request.timeoutMs} ms`, request.timeoutMs) }
+    return {
+      afterMs: request.timeoutMs,
+      result: failure(ErrorClass.TIMEOUT, `no complete answer within ${request.timeoutMs} ms`, request.timeoutMs),
+    }
   }
   const body = reply.body ?? new Uint8Array()
   const kept = body.slice(0, limits.RESPONSE_BODY_KEPT_BYTES_MAX)
   const headers = Object.fromEntries(Object.entries(reply.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]))
-  const result: SendResult = { kind: "answer", statusCode: reply.statusCode, headers, body: kept, truncated: body.length > kept.length, phases: lasting(delayMs) }
+  const result: SendResult = {
+    kind: "answer",
+    statusCode: reply.statusCode,
+    headers,
+    body: kept,
+    truncated: body.length > kept.length,
+    phases: lasting(delayMs),
+  }
   return { afterMs: delayMs, result }
 }
 
 const lasting = (totalMs: number): Phases => ({ dns: 0, connect: 0, tls: 0, firstByte: totalMs, total: totalMs })
-const failure = (errorClass: ErrorClass, error: string, totalMs: number): SendResult => ({ kind: "none", errorClass, error, phases: { ...lasting(totalMs), firstByte: 0 } })
+const failure = (errorClass: ErrorClass, error: string, totalMs: number): SendResult => ({
+  kind: "none",
+  errorClass,
+  error,
+  phases: { ...lasting(totalMs), firstByte: 0 },
+})
 const senderClosed = (): SendResult => failure(ErrorClass.CONNECT, "the sender was closed", 0)

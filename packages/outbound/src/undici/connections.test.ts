@@ -20,7 +20,12 @@ it("sends the very bytes, headers, method and path that it was given, and its ow
   await sender.send(requestTo(`${receiver.url}/a%20b/?c=d&e`, { method: "PUT", headers, body }))
   expect(receiver.requests).toMatchObject([{ method: "PUT", path: "/a%20b/?c=d&e" }])
   expect(receiver.requests[0]?.body.equals(body)).toBe(true)
-  expect(receiver.requests[0]?.headers).toMatchObject({ "content-type": "application/x-any", "webhook-id": "dlv_1", host: `127.0.0.1:${receiver.port}`, "content-length": "256" })
+  expect(receiver.requests[0]?.headers).toMatchObject({
+    "content-type": "application/x-any",
+    "webhook-id": "dlv_1",
+    host: `127.0.0.1:${receiver.port}`,
+    "content-length": "256",
+  })
 })
 
 it("uses one connection for requests after each other, and measures its making once", async () => {
@@ -40,6 +45,16 @@ it("opens no more connections to an endpoint than allowed, and lets the others w
   const results = await Promise.all(Array.from({ length: 50 }, () => sender.send(requestTo(endpoint.url))))
   expect(results.every((result) => result.kind === "answer")).toBe(true)
   expect(endpoint.connections).toBe(2)
+})
+
+it("makes a new connection for each request that waits when the endpoint closes after every answer", async () => {
+  sender = createUndiciSender({ policy: policyAllowing("loopback"), connectionsPerEndpoint: 1 })
+  await using endpoint = await startHostileEndpoint((socket) =>
+    socket.end("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"),
+  )
+  const results = await Promise.all(Array.from({ length: 5 }, () => sender.send(requestTo(endpoint.url))))
+  expect(results).toMatchObject(Array(5).fill({ statusCode: 200 }))
+  expect(endpoint).toMatchObject({ connections: 5, requests: 5 })
 })
 
 it("lets a request that waits for a connection fail at its own deadline, and the next one take the freed connection's place", async () => {

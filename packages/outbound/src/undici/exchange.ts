@@ -2,7 +2,7 @@ import { limits } from "@posthorn/core"
 import type { Dispatcher } from "undici"
 import type { Answer, Phases, SendRequest, SendResult } from "../attempt-sender.ts"
 import type { Connection } from "./connection.ts"
-import { type Failure, failureOf, timedOut } from "./failure.ts"
+import { endlessPreface, type Failure, failureOf, timedOut } from "./failure.ts"
 import type { Target } from "./targets.ts"
 
 /** Headers that follow from the URL and the body, or keep answers cheap to read: a request cannot set them. */
@@ -35,7 +35,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   constructor(request: SendRequest, target: Target, onSettled: (exchange: Exchange, result: SendResult, fate: ConnectionFate) => void) {
     this.target = target
     this.#onSettled = onSettled
-    this.options = { method: request.method as Dispatcher.HttpMethod, path: target.path, headers: flatHeaders(request.headers), body: request.body }
+    this.options = { method: request.method, path: target.path, headers: flatHeaders(request.headers), body: request.body }
     this.#deadline = setTimeout(() => this.fail(timedOut(request.timeoutMs)), request.timeoutMs)
   }
 
@@ -47,12 +47,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#firstByteAt === 0) this.#firstByteAt = performance.now()
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, statusCode: number, headers: Readonly<Record<string, string | string[] | undefined>>): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    statusCode: number,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+  ): void {
     if (statusCode >= 200) {
       this.#statusCode = statusCode
       this.#headers = joined(headers)
     } else if (++this.#informationalAnswers > limits.INFORMATIONAL_ANSWERS_MAX) {
-      this.onResponseError(undefined, Object.assign(new Error("no end of informational answers"), { code: "HPE_INFORMATIONAL" }))
+      this.fail(endlessPreface)
     }
   }
 
@@ -78,7 +82,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const kept = Math.min(this.#bodyBytes, limits.RESPONSE_BODY_KEPT_BYTES_MAX)
     // A copy, so that the larger buffers of the socket can go.
     const body = Buffer.concat(this.#chunks, kept)
-    return { kind: "answer", statusCode: this.#statusCode, headers: this.#headers, body, truncated: this.#bodyBytes > kept, phases: this.#phases() }
+    return {
+      kind: "answer",
+      statusCode: this.#statusCode,
+      headers: this.#headers,
+      body,
+      truncated: this.#bodyBytes > kept,
+      phases: this.#phases(),
+    }
   }
 
   #phases(): Phases {

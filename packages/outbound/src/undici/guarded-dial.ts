@@ -31,7 +31,13 @@ export function createGuardedDial(policy: AddressPolicy, resolveName: NameResolv
     )
   }
   // The attempt's own deadline bounds the time; `autoSelectFamily` makes Node ask `lookup` for all addresses and try each.
-  const connect = buildConnector({ lookup, allowH2: false, timeout: 0, autoSelectFamily: true, autoSelectFamilyAttemptTimeout: limits.ADDRESS_TRY_MS })
+  const connect = buildConnector({
+    lookup,
+    allowH2: false,
+    timeout: 0,
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: limits.ADDRESS_TRY_MS,
+  })
 
   return (options, dialling, callback) => {
     if (isIP(options.hostname) !== 0) {
@@ -61,4 +67,6 @@ function watch(socket: Socket, dialling: Dialling): void {
   socket.once("connect", () => {
     dialling.connectedAt = performance.now()
   })
+  // After its handshake a TLS socket reports broken encryption and stays open: without this the exchange would hang until its deadline.
+  socket.on("error", () => socket.destroy())
 }

@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net"
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net"
 import * as tls from "node:tls"
 import { ErrorClass } from "@posthorn/proto"
 import { addresses, type DnsServer, startDnsServer } from "@posthorn/testkit"
@@ -71,7 +71,9 @@ it.each([
   { fault: "has expired", certificate: () => outdated, version: "TLSv1.3" as const },
 ])("refuses a certificate that $fault every time, before anything is sent", async ({ certificate, version }) => {
   let bytes = 0
-  const port = await listen(tls.createServer({ ...certificate(), maxVersion: version }, (socket) => socket.on("data", (chunk) => (bytes += chunk.length))))
+  const port = await listen(
+    tls.createServer({ ...certificate(), maxVersion: version }, (socket) => socket.on("data", (chunk) => (bytes += chunk.length))),
+  )
   for (let time = 0; time < 3; time++) {
     expect(await sendTo(port)).toMatchObject({ kind: "none", errorClass: ErrorClass.TLS })
   }
@@ -81,9 +83,13 @@ it.each([
 it.each([
   { peer: "speaks no TLS", listener: () => createServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n")) },
   { peer: "ends in the handshake", listener: () => createServer((socket) => socket.once("data", () => socket.destroy())) },
-  { peer: "wants a certificate of ours", listener: () => tls.createServer({ ...trusted, requestCert: true, rejectUnauthorized: true }) },
+  {
+    peer: "wants a certificate of ours",
+    listener: () => tls.createServer({ ...trusted, requestCert: true, maxVersion: "TLSv1.2" as const }),
+  },
+  { peer: "breaks the encryption later", listener: breakingEncryption },
 ])("calls it a failed handshake when the endpoint $peer", async ({ listener }) => {
-  expect(await sendTo(await listen(listener()))).toMatchObject({ kind: "none", errorClass: ErrorClass.TLS })
+  expect(await sendTo(await listen(await listener()))).toMatchObject({ kind: "none", errorClass: ErrorClass.TLS })
 })
 
 it("ends at the deadline, and hangs up, when the handshake never ends", async () => {
@@ -97,7 +103,12 @@ async function certificateFor(name: string, notAfterDate?: Date): Promise<Certif
   const attributes = [{ name: "commonName", value: name }]
   const extensions = [{ name: "subjectAltName" as const, altNames: [{ type: 2 as const, value: name }] }]
   const notBeforeDate = new Date(Date.now() - 24 * 60 * 60 * 1000)
-  const pair = await generate(attributes, { keyType: "ec", extensions, notBeforeDate, ...(notAfterDate === undefined ? {} : { notAfterDate }) })
+  const pair = await generate(attributes, {
+    keyType: "ec",
+    extensions,
+    notBeforeDate,
+    ...(notAfterDate === undefined ? {} : { notAfterDate }),
+  })
   return { cert: pair.cert, key: pair.private }
 }
 
@@ -109,6 +120,20 @@ async function listen(server: Server): Promise<number> {
   server.on("connection", (socket: Socket) => sockets.add(socket.on("error", () => undefined)))
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   return (server.address() as AddressInfo).port
+}
+
+/** Passes everything on to a proper endpoint, and writes in the clear below the encryption once that one has read a request. */
+async function breakingEncryption(): Promise<Server> {
+  let outer: Socket | undefined
+  const port = await listen(
+    tls.createServer(trusted, (socket) => socket.once("data", () => outer?.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"))),
+  )
+  return createServer((socket) => {
+    outer = socket
+    const inner = connect(port, "127.0.0.1")
+    inner.on("error", () => undefined)
+    socket.pipe(inner).pipe(socket)
+  })
 }
 
 const answerAll = (socket: Socket): void => {

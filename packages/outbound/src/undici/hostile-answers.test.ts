@@ -32,15 +32,57 @@ it.each<HostileAnswer>([
   { does: "speaks HTTP/0.9", act: (socket) => socket.end("<html>ok</html>"), errorClass: ErrorClass.PROTOCOL },
   { does: "speaks another protocol", act: (socket) => socket.write("SSH-2.0-OpenSSH_9.9\r\n"), errorClass: ErrorClass.PROTOCOL },
   { does: "breaks off in its headers", act: (socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-le"), errorClass: ErrorClass.PROTOCOL },
-  { does: "promises more body than it sends", act: (socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nok"), errorClass: ErrorClass.PROTOCOL },
-  { does: "resets in its body", act: (socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok", () => socket.resetAndDestroy()), errorClass: ErrorClass.PROTOCOL },
-  { does: "names two lengths", act: (socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok!"), errorClass: ErrorClass.PROTOCOL },
-  { does: "sends a length beside chunks", act: (socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"), errorClass: ErrorClass.PROTOCOL },
-  { does: "sends a chunk without a size", act: (socket) => socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nok"), errorClass: ErrorClass.PROTOCOL },
-  { does: "changes to another protocol", act: (socket) => socket.write("HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"), errorClass: ErrorClass.PROTOCOL },
-  { does: "has endless headers", act: (socket) => { socket.write("HTTP/1.1 200 OK\r\n"); flood(socket, `x-more: ${"a".repeat(1000)}\r\n`) }, errorClass: ErrorClass.PROTOCOL },
-  { does: "has one endless header", act: (socket) => { socket.write("HTTP/1.1 200 OK\r\nx-more: "); flood(socket, "a".repeat(4096)) }, errorClass: ErrorClass.PROTOCOL },
-  { does: "floods with informational answers", act: (socket) => flood(socket, "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"), errorClass: ErrorClass.PROTOCOL },
+  {
+    does: "promises more body than it sends",
+    act: (socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nok"),
+    errorClass: ErrorClass.PROTOCOL,
+  },
+  {
+    does: "resets in its body",
+    act: (socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok", () => socket.resetAndDestroy()),
+    errorClass: ErrorClass.PROTOCOL,
+  },
+  {
+    does: "names two lengths",
+    act: (socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok!"),
+    errorClass: ErrorClass.PROTOCOL,
+  },
+  {
+    does: "sends a length beside chunks",
+    act: (socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+    errorClass: ErrorClass.PROTOCOL,
+  },
+  {
+    does: "sends a chunk without a size",
+    act: (socket) => socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nok"),
+    errorClass: ErrorClass.PROTOCOL,
+  },
+  {
+    does: "changes to another protocol",
+    act: (socket) => socket.write("HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"),
+    errorClass: ErrorClass.PROTOCOL,
+  },
+  {
+    does: "has endless headers",
+    act: (socket) => {
+      socket.write("HTTP/1.1 200 OK\r\n")
+      flood(socket, `x-more: ${"a".repeat(1000)}\r\n`)
+    },
+    errorClass: ErrorClass.PROTOCOL,
+  },
+  {
+    does: "has one endless header",
+    act: (socket) => {
+      socket.write("HTTP/1.1 200 OK\r\nx-more: ")
+      flood(socket, "a".repeat(4096))
+    },
+    errorClass: ErrorClass.PROTOCOL,
+  },
+  {
+    does: "floods with informational answers",
+    act: (socket) => flood(socket, "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"),
+    errorClass: ErrorClass.PROTOCOL,
+  },
 ])("gives an endpoint that $does its class after one request", async ({ act, errorClass }) => {
   await using endpoint = await startHostileEndpoint(act)
   const result = await sender.send(requestTo(endpoint.url))
@@ -51,10 +93,34 @@ it.each<HostileAnswer>([
 // Endings that only the deadline brings.
 it.each<Omit<HostileAnswer, "errorClass">>([
   { does: "trickles its status line", act: (socket) => trickle(socket, "H") },
-  { does: "trickles its headers", act: (socket) => { socket.write("HTTP/1.1 200 OK\r\nx: "); trickle(socket, "a") } },
-  { does: "trickles its body", act: (socket) => { socket.write("HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\n"); trickle(socket, "a") } },
-  { does: "never ends its reason", act: (socket) => { socket.write("HTTP/1.1 200 "); trickle(socket, "a") } },
-  { does: "never ends its chunk", act: (socket) => { socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff;"); trickle(socket, "a") } },
+  {
+    does: "trickles its headers",
+    act: (socket) => {
+      socket.write("HTTP/1.1 200 OK\r\nx: ")
+      trickle(socket, "a")
+    },
+  },
+  {
+    does: "trickles its body",
+    act: (socket) => {
+      socket.write("HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\n")
+      trickle(socket, "a")
+    },
+  },
+  {
+    does: "never ends its reason",
+    act: (socket) => {
+      socket.write("HTTP/1.1 200 ")
+      trickle(socket, "a")
+    },
+  },
+  {
+    does: "never ends its chunk",
+    act: (socket) => {
+      socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff;")
+      trickle(socket, "a")
+    },
+  },
 ])("ends an exchange at the deadline when the endpoint $does, and closes the connection", async ({ does, act }) => {
   let closed = false
   await using endpoint = await startHostileEndpoint((socket) => {
@@ -70,9 +136,27 @@ it.each<Omit<HostileAnswer, "errorClass">>([
 })
 
 it.each<{ does: string; act: (socket: Socket) => void }>([
-  { does: "in one piece", act: (socket) => { socket.write("HTTP/1.1 200 OK\r\n\r\n"); flood(socket, "a".repeat(65_536)) } },
-  { does: "in chunks", act: (socket) => { socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"); flood(socket, `400\r\n${"a".repeat(1024)}\r\n`) } },
-  { does: "after a huge promise", act: (socket) => { socket.write("HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\n"); flood(socket, "a".repeat(65_536)) } },
+  {
+    does: "in one piece",
+    act: (socket) => {
+      socket.write("HTTP/1.1 200 OK\r\n\r\n")
+      flood(socket, "a".repeat(65_536))
+    },
+  },
+  {
+    does: "in chunks",
+    act: (socket) => {
+      socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+      flood(socket, `400\r\n${"a".repeat(1024)}\r\n`)
+    },
+  },
+  {
+    does: "after a huge promise",
+    act: (socket) => {
+      socket.write("HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\n")
+      flood(socket, "a".repeat(65_536))
+    },
+  },
 ])("reads an endless body $does up to its bound, then closes the connection", async ({ act }) => {
   let closed = false
   await using endpoint = await startHostileEndpoint((socket) => {
@@ -132,7 +216,12 @@ it("never takes a second answer in one packet for the answer to the next request
 
 it("gives a request that HTTP cannot carry an outcome and sends nothing", async () => {
   await using receiver = await startReceiver()
-  const impossible = [{ headers: { "x-a": "b\r\nx-c: d" } }, { headers: { "x a": "b" } }, { headers: { "transfer-encoding": "chunked" } }, { method: "PO ST" }]
+  const impossible = [
+    { headers: { "x-a": "b\r\nx-c: d" } },
+    { headers: { "x a": "b" } },
+    { headers: { "transfer-encoding": "chunked" } },
+    { method: "PO ST" },
+  ]
   for (const change of impossible) {
     expect(await sender.send(requestTo(receiver.url, change))).toMatchObject({ kind: "none", errorClass: ErrorClass.PROTOCOL })
   }

@@ -29,13 +29,20 @@ interface Case {
 const many = (count: number): string[] => Array.from({ length: count }, () => OPEN)
 const alias = (question: DnsQuestion, address: string): DnsReply => {
   if (question.type === "AAAA") return { kind: "records", records: [{ type: "CNAME", data: "inside.example.net" }] }
-  const records = [{ type: "CNAME" as const, data: "inside.example.net" }, { name: "inside.example.net", type: "A" as const, data: address }]
+  const records = [
+    { type: "CNAME" as const, data: "inside.example.net" },
+    { name: "inside.example.net", type: "A" as const, data: address },
+  ]
   return { kind: "records", records }
 }
 
 it.each<Case>([
   { answers: "an allowed address", reply: (question) => addresses(question, OPEN), expected: { kind: "answer", statusCode: 200 } },
-  { answers: "as many addresses as it may", reply: (question) => addresses(question, ...many(limits.ADDRESSES_MAX)), expected: { kind: "answer" } },
+  {
+    answers: "as many addresses as it may",
+    reply: (question) => addresses(question, ...many(limits.ADDRESSES_MAX)),
+    expected: { kind: "answer" },
+  },
   { answers: "an alias of an allowed address", reply: (question) => alias(question, OPEN), expected: { kind: "answer" } },
   { answers: "a refused address", reply: (question) => addresses(question, CLOSED), expected: REFUSED },
   { answers: "an alias of a refused address", reply: (question) => alias(question, CLOSED), expected: REFUSED },
@@ -43,10 +50,18 @@ it.each<Case>([
   { answers: "an allowed A and a private AAAA", reply: (question) => addresses(question, OPEN, "fd00::1"), expected: REFUSED },
   { answers: "a mapped metadata address", reply: (question) => addresses(question, OPEN, "::ffff:a9fe:a9fe"), expected: REFUSED },
   { answers: "metadata", reply: (question) => addresses(question, "169.254.169.254"), expected: REFUSED },
-  { answers: "one address more than it may", reply: (question) => addresses(question, ...many(limits.ADDRESSES_MAX + 1)), expected: REFUSED },
+  {
+    answers: "one address more than it may",
+    reply: (question) => addresses(question, ...many(limits.ADDRESSES_MAX + 1)),
+    expected: REFUSED,
+  },
   { answers: "three hundred addresses", reply: (question) => addresses(question, ...many(300)), expected: { kind: "none" } },
   { answers: "nothing", reply: (question) => addresses(question), expected: { kind: "none", errorClass: ErrorClass.DNS } },
-  { answers: "that there is no such name", reply: () => ({ kind: "error", code: "NXDOMAIN" }), expected: { kind: "none", errorClass: ErrorClass.DNS } },
+  {
+    answers: "that there is no such name",
+    reply: () => ({ kind: "error", code: "NXDOMAIN" }),
+    expected: { kind: "none", errorClass: ErrorClass.DNS },
+  },
   { answers: "that it failed", reply: () => ({ kind: "error", code: "SERVFAIL" }), expected: { kind: "none", errorClass: ErrorClass.DNS } },
   {
     answers: "one question and fails the other",

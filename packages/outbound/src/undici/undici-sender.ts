@@ -30,7 +30,8 @@ export function createUndiciSender(options: UndiciSenderOptions): AttemptSender 
     send: (request) =>
       new Promise<SendResult>((resolve) => {
         const target = targetOf(request.url)
-        if (target === undefined) return resolve({ kind: "none", ...refused, phases: { dns: 0, connect: 0, tls: 0, firstByte: 0, total: 0 } })
+        if (target === undefined)
+          return resolve({ kind: "none", ...refused, phases: { dns: 0, connect: 0, tls: 0, firstByte: 0, total: 0 } })
         const exchange = new Exchange(request, target, (settled, result, fate) => {
           pool.release(settled, fate)
           resolve(result)

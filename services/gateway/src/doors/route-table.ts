@@ -51,7 +51,7 @@ export class RouteTable<T> {
     const values: string[] = []
     const leaves = walk(this.#root, segments, 0, verb, values)
     const leaf = leaves?.get(httpMethod)
-    if (leaves === undefined || leaf === undefined) return leaves && { allow: [...leaves.keys()].sort() }
+    if (leaves === undefined || leaf === undefined) return leaves && { allow: [...leaves.keys()] }
     const decoded = values.map(decode)
     if (decoded.includes(undefined)) return undefined
     return { target: leaf.target, variables: new Map(leaf.names.map((name, at) => [name, decoded[at] ?? ""])) }

@@ -1,0 +1,34 @@
+import { create, toBinary } from "@bufbuild/protobuf"
+import { timestampFromMs } from "@bufbuild/protobuf/wkt"
+import { AttemptRecordSchema, DeadLetterRecordSchema, EventAcceptedSchema } from "@posthorn/proto"
+import fc from "fast-check"
+import { expect, test } from "vitest"
+import { decodeRecord, PROJECTED_TOPICS } from "./decode-record.ts"
+
+test("bytes that are no record never throw, and never become a row without an identity", () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...PROJECTED_TOPICS), fc.uint8Array({ maxLength: 200 }), (topic, value) => {
+      const decoded = decodeRecord(topic, value)
+      if ("undecodable" in decoded) expect(decoded.undecodable).not.toBe("")
+      else if (decoded.topic === "events") expect(decoded.message.eventId).not.toBe("")
+    }),
+  )
+})
+
+test.each(PROJECTED_TOPICS)("an empty value of %s is undecodable", (topic) => {
+  expect(decodeRecord(topic, new Uint8Array())).toHaveProperty("undecodable")
+})
+
+test("a time far from every clock makes a record undecodable, because it would make a day of its own", () => {
+  const at = (ms: number) => decodeRecord("events", toBinary(EventAcceptedSchema, create(EventAcceptedSchema, { eventId: "evt_1", applicationId: "app_1", acceptedAt: timestampFromMs(ms) })))
+  expect(at(Date.UTC(2030, 0))).toHaveProperty("message")
+  expect(at(0)).toHaveProperty("undecodable")
+  expect(at(Date.UTC(5000, 0))).toHaveProperty("undecodable")
+})
+
+test("an outcome needs its delivery, and a dead letter its content", () => {
+  const attempt = create(AttemptRecordSchema, { record: { case: "finished", value: { delivery: { deliveryId: "dlv_1", applicationId: "app_1", createdAt: timestampFromMs(Date.UTC(2030, 0)) } } } })
+  expect(decodeRecord("attempts", toBinary(AttemptRecordSchema, attempt))).toHaveProperty("undecodable")
+  const letter = create(DeadLetterRecordSchema, { deadAt: timestampFromMs(Date.UTC(2030, 0)) })
+  expect(decodeRecord("dead-letters", toBinary(DeadLetterRecordSchema, letter))).toHaveProperty("undecodable")
+})

@@ -1,0 +1,28 @@
+import { parsers, sharedVariables as shared } from "@posthorn/runtime"
+
+/** The environment of the gateway. */
+export const variables = {
+  host: shared.host,
+  httpPort: { ...shared.httpPort, meaning: "port of REST, ingest, Connect and gRPC-Web" },
+  grpcPort: { name: "POSTHORN_GRPC_PORT", default: "8081", meaning: "port of gRPC", parser: parsers.port },
+  kafkaBrokers: shared.kafkaBrokers,
+  kafkaSsl: shared.kafkaSsl,
+  kafkaSaslMechanism: shared.kafkaSaslMechanism,
+  kafkaSaslUsername: shared.kafkaSaslUsername,
+  kafkaSaslPassword: shared.kafkaSaslPassword,
+  topicPrefix: shared.topicPrefix,
+  partitions: shared.partitions,
+  postgresUrl: shared.postgresUrl,
+  clickhouseUrl: shared.clickhouseUrl,
+  analyticsRetentionDays: shared.analyticsRetentionDays,
+  adminKey: shared.adminKey,
+  encryptionKeys: shared.encryptionKeys,
+  allowPrivateNetworks: shared.allowPrivateNetworks,
+  corsOrigins: {
+    name: "CORS_ORIGINS",
+    default: "",
+    meaning: "origins whose pages may read answers",
+    parser: parsers.jsonOrCommaList(parsers.matching(/\*|https?:\/\/[^/\s]+/, "an origin such as https://app.example.com, or *")),
+  },
+  logLevel: shared.logLevel,
+} as const

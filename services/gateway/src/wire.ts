@@ -1,0 +1,72 @@
+import { createClickHouseAnalytics } from "@posthorn/analytics/clickhouse"
+import { assert } from "@posthorn/core"
+import type { EventLog } from "@posthorn/log"
+import { createKafkaLog } from "@posthorn/log/kafka"
+import { createPostgresLog } from "@posthorn/log/postgres"
+import { judgeUrl, parseAllowedNetworks } from "@posthorn/outbound"
+import { createCrypto, createLogger, Metrics, SecretBox, systemClock, type EnvConfig, type Lifecycle } from "@posthorn/runtime"
+import { createPostgresStore } from "@posthorn/store/postgres"
+import type { variables } from "./config.ts"
+import { gatewayEvents, LOG_FIELDS, type GatewayEvents } from "./events.ts"
+import { startGateway } from "./gateway.ts"
+
+type Config = EnvConfig<typeof variables>
+
+/** Starts a gateway on the adapters that its environment names. */
+export async function wire(config: Config, lifecycle: Lifecycle): Promise<void> {
+  const metrics = new Metrics()
+  metrics.addProcessMetrics()
+  const events = gatewayEvents(createLogger({ service: "gateway", level: config.logLevel, fields: LOG_FIELDS }), metrics)
+  const log = await lifecycle.start({ name: "log", start: () => openLog(config, events), stop: (started) => started.close() })
+  const store = await lifecycle.start({ name: "store", start: () => createPostgresStore({ url: config.postgresUrl }), stop: (started) => started.close() })
+  const analytics = await lifecycle.start({
+    name: "analytics",
+    start: () => createClickHouseAnalytics({ url: config.clickhouseUrl, retentionDays: config.analyticsRetentionDays }),
+    stop: (started) => started.close(),
+  })
+  await lifecycle.start({
+    name: "gateway",
+    start: () =>
+      startGateway({
+        host: config.host,
+        httpPort: config.httpPort,
+        grpcPort: config.grpcPort,
+        corsOrigins: config.corsOrigins,
+        operatorKey: config.adminKey,
+        log,
+        store,
+        analytics,
+        box: new SecretBox(config.encryptionKeys),
+        crypto: createCrypto(),
+        clock: systemClock,
+        metrics,
+        events,
+        judgeUrl: urlJudge(config.allowPrivateNetworks),
+      }),
+    stop: (gateway) => gateway.stop(),
+  })
+}
+
+function openLog(config: Config, events: GatewayEvents): Promise<EventLog> {
+  const { kafkaBrokers, partitions, topicPrefix, kafkaSaslMechanism: mechanism, kafkaSaslUsername: username = "", kafkaSaslPassword: password = "" } = config
+  if (kafkaBrokers === undefined || kafkaBrokers.length === 0) return createPostgresLog({ url: config.postgresUrl, partitions })
+  return createKafkaLog({
+    brokers: kafkaBrokers,
+    clientId: "posthorn-gateway",
+    partitions,
+    prefix: topicPrefix,
+    ssl: config.kafkaSsl,
+    ...(mechanism === undefined ? {} : { sasl: { mechanism, username, password } }),
+    onError: events.logFault,
+  })
+}
+
+function urlJudge(networks: readonly string[]): (url: string) => string | undefined {
+  const allowed = parseAllowedNetworks(networks.join(","))
+  assert("ok" in allowed, "the configuration has judged the networks")
+  const policy = { allowedNetworks: allowed.ok, httpAllowed: true, dnsServers: [] }
+  return (url) => {
+    const judgement = judgeUrl(url, policy)
+    return "ok" in judgement ? undefined : judgement.reason
+  }
+}

@@ -1,0 +1,32 @@
+import { parsers, sharedVariables as shared } from "@posthorn/runtime"
+
+const { required: _postgresRequired, ...postgresUrl } = shared.postgresUrl
+const { required: _clickhouseRequired, ...clickhouseUrl } = shared.clickhouseUrl
+const { required: _adminKeyRequired, ...adminKey } = shared.adminKey
+const { required: _encryptionKeysRequired, ...encryptionKeys } = shared.encryptionKeys
+const { default: _noNetworks, ...allowPrivateNetworks } = shared.allowPrivateNetworks
+
+/** The environment of standalone: every variable has a value by itself. */
+export const variables = {
+  host: { ...shared.host, default: "127.0.0.1" },
+  httpPort: shared.httpPort,
+  grpcPort: { name: "POSTHORN_GRPC_PORT", default: "8081", meaning: "port of gRPC", parser: parsers.port },
+  dataDir: { name: "POSTHORN_DATA_DIR", default: ".posthorn", meaning: "folder of the embedded stores and of what is generated", parser: parsers.text },
+  kafkaBrokers: shared.kafkaBrokers,
+  kafkaSsl: shared.kafkaSsl,
+  kafkaSaslMechanism: shared.kafkaSaslMechanism,
+  kafkaSaslUsername: shared.kafkaSaslUsername,
+  kafkaSaslPassword: shared.kafkaSaslPassword,
+  topicPrefix: shared.topicPrefix,
+  partitions: shared.partitions,
+  postgresUrl: { ...postgresUrl, unset: "embedded" },
+  clickhouseUrl: { ...clickhouseUrl, unset: "embedded" },
+  adminKey: { ...adminKey, unset: "generated once into the data folder" },
+  encryptionKeys: { ...encryptionKeys, unset: "generated once into the data folder" },
+  allowPrivateNetworks: { ...allowPrivateNetworks, unset: "loopback while the host is a loopback address, otherwise none" },
+  dnsServers: shared.dnsServers,
+  retentionHours: shared.retentionHours,
+  analyticsRetentionDays: shared.analyticsRetentionDays,
+  corsOrigins: { name: "CORS_ORIGINS", default: "", meaning: "web origins whose pages may call the API", parser: parsers.jsonOrCommaList(parsers.text) },
+  logLevel: shared.logLevel,
+} as const

@@ -1,0 +1,146 @@
+import { spawn, type ChildProcess } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { once } from "node:events"
+import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { createServer, type AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { startEmbeddedClickHouse } from "@posthorn/analytics/embedded"
+import { startEmbeddedPostgres } from "@posthorn/store/embedded"
+import { eventually } from "@posthorn/testkit"
+
+const START = join(import.meta.dirname, "../../services/start.ts")
+
+/** Posthorn as a user runs it: processes that know nothing but their environment. */
+export interface Installation {
+  readonly httpUrl: string
+  readonly grpcUrl: string
+  readonly adminKey: string
+  /** For SQL on the status views. */
+  readonly postgresUrl: string
+  readonly clickhouseUrl: string | undefined
+  /** `undefined` when the log is in Postgres. */
+  readonly kafka: { readonly brokers: readonly string[]; readonly prefix: string } | undefined
+  /** Everything that the processes wrote. */
+  output(): string
+  /** Kills a service with SIGKILL and starts it again. Only where it is a process of its own. */
+  crash?(service: ServiceName): Promise<void>
+  stop(): Promise<void>
+}
+
+export type ServiceName = "gateway" | "delivery" | "projector"
+
+interface Running {
+  readonly child: ChildProcess
+  output: string
+}
+
+function run(role: string, env: Readonly<Record<string, string>>): Running {
+  const child = spawn(process.execPath, [START, role], { env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...env }, stdio: ["ignore", "pipe", "pipe"] })
+  const running: Running = { child, output: "" }
+  child.stdout?.on("data", (part: Buffer) => void (running.output += part.toString()))
+  child.stderr?.on("data", (part: Buffer) => void (running.output += part.toString()))
+  return running
+}
+
+async function end({ child }: Running, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
+  const exit = once(child, "exit") as Promise<[number | null]>
+  child.kill(signal)
+  return (await exit)[0]
+}
+
+async function ready(url: string, running: Running): Promise<void> {
+  await eventually(
+    async () => {
+      if (running.child.exitCode !== null) throw new Error(`ended with ${running.child.exitCode}: ${running.output}`)
+      return (await fetch(`${url}/readyz`)).ok
+    },
+    { timeoutMs: 60_000, intervalMs: 50, what: `${url}/readyz` },
+  )
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}
+
+/** One process on embedded parts. */
+export async function startStandalone(): Promise<Installation> {
+  const dataDir = await mkdtemp(join(tmpdir(), "posthorn-e2e-"))
+  const [http, grpc] = [await freePort(), await freePort()]
+  const running = run("standalone", { POSTHORN_DATA_DIR: dataDir, POSTHORN_HTTP_PORT: `${http}`, POSTHORN_GRPC_PORT: `${grpc}`, LOG_LEVEL: "debug" })
+  const httpUrl = `http://127.0.0.1:${http}`
+  await ready(httpUrl, running)
+  await eventually(() => running.output.includes("Posthorn is ready"), { timeoutMs: 20_000, what: "the welcome" })
+  const password = (await readFile(join(dataDir, "postgres/password"), "utf8")).trim()
+  const port = (await readFile(join(dataDir, "postgres/cluster/postmaster.pid"), "utf8")).split("\n")[3]
+  return {
+    httpUrl,
+    grpcUrl: `http://127.0.0.1:${grpc}`,
+    adminKey: (await readFile(join(dataDir, "admin-key"), "utf8")).trim(),
+    postgresUrl: `postgres://posthorn:${password}@127.0.0.1:${port}/postgres`,
+    clickhouseUrl: undefined,
+    kafka: undefined,
+    output: () => running.output,
+    async stop() {
+      const code = await end(running, "SIGTERM")
+      await rm(dataDir, { recursive: true, force: true })
+      if (code !== 0) throw new Error(`standalone ended with ${code}: ${running.output.slice(-2000)}`)
+    },
+  }
+}
+
+/** The three services as processes of their own, on Kafka, a Postgres server and a ClickHouse server. */
+export async function startServices(brokers: readonly string[]): Promise<Installation> {
+  const dataDir = await mkdtemp(join(tmpdir(), "posthorn-e2e-"))
+  const [postgres, clickhouse] = await Promise.all([startEmbeddedPostgres({ dataDir: join(dataDir, "postgres") }), startEmbeddedClickHouse({ dataDir: join(dataDir, "clickhouse") })])
+  const prefix = `e2e-${randomBytes(4).toString("hex")}.`
+  const adminKey = randomBytes(24).toString("hex")
+  const shared = {
+    POSTHORN_HOST: "127.0.0.1",
+    POSTHORN_KAFKA_BROKERS: brokers.join(),
+    POSTHORN_TOPIC_PREFIX: prefix,
+    POSTHORN_POSTGRES_URL: postgres.url,
+    POSTHORN_CLICKHOUSE_URL: clickhouse.url,
+    POSTHORN_ADMIN_KEY: adminKey,
+    POSTHORN_ENCRYPTION_KEYS: `k1:${randomBytes(32).toString("base64")}`,
+    POSTHORN_ALLOW_PRIVATE_NETWORKS: "loopback",
+    LOG_LEVEL: "debug",
+  }
+  const grpc = await freePort()
+  const ports: Record<ServiceName, number> = { gateway: await freePort(), delivery: await freePort(), projector: await freePort() }
+  const start = (service: ServiceName): Running => run(service, { ...shared, POSTHORN_HTTP_PORT: `${ports[service]}`, ...(service === "gateway" ? { POSTHORN_GRPC_PORT: `${grpc}` } : {}) })
+  const urlOf = (service: ServiceName): string => `http://127.0.0.1:${ports[service]}`
+  const gateway = start("gateway")
+  // The first one makes the topics and the tables; the others find them.
+  await ready(urlOf("gateway"), gateway)
+  const services: Record<ServiceName, Running> = { gateway, delivery: start("delivery"), projector: start("projector") }
+  const ended: string[] = []
+  await Promise.all([ready(urlOf("delivery"), services.delivery), ready(urlOf("projector"), services.projector)])
+  return {
+    httpUrl: urlOf("gateway"),
+    grpcUrl: `http://127.0.0.1:${grpc}`,
+    adminKey,
+    postgresUrl: postgres.url,
+    clickhouseUrl: clickhouse.url,
+    kafka: { brokers, prefix },
+    output: () => [...ended, ...Object.values(services).map((running) => running.output)].join("\n"),
+    async crash(service) {
+      await end(services[service], "SIGKILL")
+      ended.push(services[service].output)
+      services[service] = start(service)
+      await ready(urlOf(service), services[service])
+    },
+    async stop() {
+      const codes = await Promise.all(Object.entries(services).map(async ([name, running]) => [name, await end(running, "SIGTERM")] as const))
+      await Promise.all([postgres.stop(), clickhouse.stop()])
+      await rm(dataDir, { recursive: true, force: true })
+      const bad = codes.filter(([, code]) => code !== 0)
+      if (bad.length > 0) throw new Error(`did not end with 0: ${JSON.stringify(bad)}: ${Object.values(services).map((running) => running.output.slice(-1500)).join("\n")}`)
+    },
+  }
+}
