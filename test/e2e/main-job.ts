@@ -35,8 +35,8 @@ const GITHUB_SECRET = `It's a Secret to Everybody ${CANARY}`
 const SETTLE_MS = 60_000
 
 /** The main job, as senders and receivers see it. Runs against any installation. */
-export function mainJob(name: string, start: () => Promise<Installation>): void {
-  describe(name, () => {
+export function mainJob(title: string, start: () => Promise<Installation>): void {
+  describe(title, () => {
     let posthorn: Installation
     let receiver: Receiver
     let operator: Api
@@ -115,7 +115,7 @@ export function mainJob(name: string, start: () => Promise<Installation>): void 
       )
       check("ingest", ledger.ingest, received("/github"))
       check("publish", ledger.publish, received("/published"))
-      for (const request of received("/github")) expect(await verifyHub(ingested.secret ?? "", request.body.toString(), `${request.headers["x-hub-signature-256"]}`)).toBe(true)
+      for (const request of received("/github")) expect(await verifyHub(ingested.secret ?? "", request.body.toString(), String(request.headers["x-hub-signature-256"]))).toBe(true)
       for (const request of received("/published")) expect(() => new Webhook(published.secret ?? "").verify(request.body.toString(), request.headers as Record<string, string>)).not.toThrow()
       const states = await eventually(
         async () => {
@@ -130,7 +130,7 @@ export function mainJob(name: string, start: () => Promise<Installation>): void 
       function check(what: string, sent: ReadonlyMap<string, string>, requests: readonly ReceivedRequest[]): void {
         expect(sent.size).toBe(PAYLOADS.length)
         for (const request of requests) {
-          const body = sent.get(`${request.headers["webhook-id"]}`)
+          const body = sent.get(String(request.headers["webhook-id"]))
           expect(body, `${what}: a request that nobody sent`).toBeDefined()
           expect(request.body.equals(Buffer.from(body ?? ""))).toBe(true)
         }

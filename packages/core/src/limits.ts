@@ -163,7 +163,7 @@ export const ADDRESS_TRY_MS = 1 * SECOND_MS
 export const RESOLVED_NAME_MS = 5 * SECOND_MS
 /** Names whose addresses are remembered. */
 export const RESOLVED_NAMES_MAX = 1000
-/** URLs whose judgement is remembered. */
+/** URLs that passed the rules and are remembered. */
 export const JUDGED_URLS_MAX = 1000
 /** Informational (1xx) answers before the real one. */
 export const INFORMATIONAL_ANSWERS_MAX = 16

@@ -38,7 +38,7 @@ export interface DnsServer extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-/** A name server on a loopback UDP port that answers A and AAAA questions as scripted, with a time to live of 0; silent to everything else. */
+/** A name server on a loopback UDP port that answers A and AAAA questions as scripted, with a time to live of 0; silent otherwise. */
 export async function startDnsServer(script: DnsScript): Promise<DnsServer> {
   const socket = createSocket("udp4")
   const questions: DnsQuestion[] = []

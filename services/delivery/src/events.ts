@@ -9,8 +9,7 @@ const OUTCOMES = ["delivered", "status", "timeout", "dns", "connect", "tls", "re
 export type AttemptOutcome = (typeof OUTCOMES)[number]
 const GROUPS = ["router", "delivery", "retry"] as const
 
-/** Every log line and metric of the delivery service. */
-export function deliveryEvents(log: Log, metrics: Metrics) {
+function deliveryMetrics(metrics: Metrics) {
   const routed = metrics.counter({ name: "posthorn_router_events_total", help: "Events matched with subscriptions." })
   const matched = metrics.counter({ name: "posthorn_router_deliveries_total", help: "Deliveries created." })
   const attempts = metrics.counter({ name: "posthorn_delivery_attempts_total", help: "Attempts that ended, by outcome.", labels: { outcome: OUTCOMES } })
@@ -22,6 +21,12 @@ export function deliveryEvents(log: Log, metrics: Metrics) {
   const dead = metrics.counter({ name: "posthorn_dead_letters_total", help: "Dead letters written, by reason.", labels: { reason: ["retries_exhausted", "endpoint_gone", "poison"] } })
   const backlog = metrics.gauge({ name: "posthorn_retry_due_backlog", help: "Records waiting in a retry tier.", labels: { tier: ["retry.5s", "retry.1m", "retry.5m", "retry.15m", "retry.1h"] } })
   const lag = metrics.gauge({ name: "posthorn_log_lag_records", help: "Records that a group has not finished.", labels: { group: GROUPS, topic: ["events", "deliveries", "deliveries.bulk", "retry.5s", "retry.1m", "retry.5m", "retry.15m", "retry.1h"] } })
+  return { routed, matched, attempts, latency, duration, deferred, repeated, cancelled, dead, backlog, lag }
+}
+
+/** Every log line and metric of the delivery service. */
+export function deliveryEvents(log: Log, metrics: Metrics) {
+  const { routed, matched, attempts, latency, duration, deferred, repeated, cancelled, dead, backlog, lag } = deliveryMetrics(metrics)
   return {
     eventRouted(deliveries: number): void {
       routed.add(1)

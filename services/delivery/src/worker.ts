@@ -72,7 +72,7 @@ export class Worker implements GroupHandler {
 
   /** What is under way is waited for; what waits in lanes is left to the next owner. */
   async revoked(partition: OwnedPartition): Promise<void> {
-    await Promise.all(this.#working.get(partition) ?? [])
+    await Promise.all(this.#working.get(partition) ?? new Set<Promise<void>>())
     this.#working.delete(partition)
     this.#tries.delete(partition)
   }

@@ -5,6 +5,7 @@ import { Code, ConnectError } from "@connectrpc/connect"
 import { Metadata, type StatusObject } from "@grpc/grpc-js"
 import { isRefusal, refuse, type Refusal, type RefusalCode } from "@posthorn/core"
 import { LogUnavailable } from "@posthorn/log"
+import { StoreUnavailable } from "@posthorn/store"
 import { BadRequestSchema, RequestInfoSchema, RetryInfoSchema, StatusSchema } from "@posthorn/proto"
 
 /** Each code as the HTTP status that `google.rpc.Code` gives it, and as the number that gRPC and Connect share. */
@@ -26,6 +27,7 @@ export const CODES: Readonly<Record<RefusalCode, { readonly http: number; readon
 /** What a client is told of something that was thrown. Nothing of the cause but its kind gets out. */
 export function refusalOf(thrown: unknown): Refusal {
   if (isRefusal(thrown)) return thrown
+  if (thrown instanceof StoreUnavailable) return refuse("unavailable", "What became of events cannot be looked up at the moment. Publishing goes on.", { retryAfterSeconds: 1 })
   if (!(thrown instanceof LogUnavailable)) return refuse("internal", "Something went wrong on our side. The request id finds it in our log.")
   const state = thrown.outcome === "refused" ? "Nothing was stored." : "The request may or may not have been carried out; an idempotency key makes it safe to send again."
   return refuse("unavailable", `The log does not acknowledge at the moment. ${state}`, { retryAfterSeconds: 1 })

@@ -237,6 +237,23 @@ test("health names every component, and is down only without the log", async () 
   }
 })
 
+test("while the store is away events are accepted, keys and reads are refused, and health says so", async () => {
+  const application = await newApplication()
+  const { id } = await newSubscription(application, { source: { scheme: "none" } })
+  const publish = (more: object = {}) => ask("POST /v1/events", { body: { applicationId: application, type: "a.b", data: 1, ...more } })
+  await installation.server.stop()
+  try {
+    const [plain, keyed, read, relayed] = [await publish(), await publish({ idempotencyKey: "k" }), await ask("GET /v1/events"), await ask(`POST /v1/ingest/${id}`, { key: null, body: "x", headers: { "webhook-id": "msg_1" } })]
+    expect([plain.status, keyed.status, read.status, relayed.status]).toEqual([202, 503, 503, 202])
+    expect(keyed.headers.get("retry-after")).toBe("1")
+    expect(await eventInLog(plain.body.id)).toHaveLength(1)
+    expect((await ask("GET /health", { key: null })).body).toMatchObject({ status: "degraded", components: { postgres: { status: "down" } } })
+  } finally {
+    await installation.server.start()
+  }
+  await expect.poll(async () => (await publish({ idempotencyKey: "k" })).status, { timeout: 15_000 }).toBe(202)
+})
+
 test("no log line holds a key, a secret or a payload", async () => {
   const application = await newApplication()
   const { token } = await newKey(application, "admin")

@@ -16,6 +16,8 @@ import { createPublish } from "./publish/publish.ts"
 import { createVerifySender } from "./publish/verify-sender.ts"
 import { createHandlers } from "./rpc/handlers.ts"
 
+export { gatewayEvents, LOG_FIELDS as gatewayLogFields } from "./events.ts"
+
 export interface GatewayOptions {
   readonly host: string
   /** 0 = any free one, likewise for gRPC. */

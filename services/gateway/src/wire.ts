@@ -1,13 +1,11 @@
 import { createClickHouseAnalytics } from "@posthorn/analytics/clickhouse"
 import { assert } from "@posthorn/core"
-import type { EventLog } from "@posthorn/log"
-import { createKafkaLog } from "@posthorn/log/kafka"
-import { createPostgresLog } from "@posthorn/log/postgres"
+import { openLog } from "@posthorn/log/open"
 import { judgeUrl, parseAllowedNetworks } from "@posthorn/outbound"
 import { createCrypto, createLogger, Metrics, SecretBox, systemClock, type EnvConfig, type Lifecycle } from "@posthorn/runtime"
 import { createPostgresStore } from "@posthorn/store/postgres"
 import type { variables } from "./config.ts"
-import { gatewayEvents, LOG_FIELDS, type GatewayEvents } from "./events.ts"
+import { gatewayEvents, LOG_FIELDS } from "./events.ts"
 import { startGateway } from "./gateway.ts"
 
 type Config = EnvConfig<typeof variables>
@@ -17,7 +15,11 @@ export async function wire(config: Config, lifecycle: Lifecycle): Promise<void> 
   const metrics = new Metrics()
   metrics.addProcessMetrics()
   const events = gatewayEvents(createLogger({ service: "gateway", level: config.logLevel, fields: LOG_FIELDS }), metrics)
-  const log = await lifecycle.start({ name: "log", start: () => openLog(config, events), stop: (started) => started.close() })
+  const log = await lifecycle.start({
+    name: "log",
+    start: () => openLog(config, { clientId: "posthorn-gateway", onError: (error) => events.logFault(error) }),
+    stop: (started) => started.close(),
+  })
   const store = await lifecycle.start({ name: "store", start: () => createPostgresStore({ url: config.postgresUrl }), stop: (started) => started.close() })
   const analytics = await lifecycle.start({
     name: "analytics",
@@ -44,20 +46,6 @@ export async function wire(config: Config, lifecycle: Lifecycle): Promise<void> 
         judgeUrl: urlJudge(config.allowPrivateNetworks),
       }),
     stop: (gateway) => gateway.stop(),
-  })
-}
-
-function openLog(config: Config, events: GatewayEvents): Promise<EventLog> {
-  const { kafkaBrokers, partitions, topicPrefix, kafkaSaslMechanism: mechanism, kafkaSaslUsername: username = "", kafkaSaslPassword: password = "" } = config
-  if (kafkaBrokers === undefined || kafkaBrokers.length === 0) return createPostgresLog({ url: config.postgresUrl, partitions })
-  return createKafkaLog({
-    brokers: kafkaBrokers,
-    clientId: "posthorn-gateway",
-    partitions,
-    prefix: topicPrefix,
-    ssl: config.kafkaSsl,
-    ...(mechanism === undefined ? {} : { sasl: { mechanism, username, password } }),
-    onError: events.logFault,
   })
 }
 

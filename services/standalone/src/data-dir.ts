@@ -20,7 +20,8 @@ export async function generated(dataDir: string, name: string, make: () => strin
   try {
     const file = await open(path, "wx", 0o600)
     const text = make()
-    await file.writeFile(`${text}\n`).finally(() => file.close())
+    await file.writeFile(`${text}\n`)
+    await file.close()
     return { text, fresh: true }
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error

@@ -22,7 +22,7 @@ export interface WelcomeOptions {
 const FILE = "test-route.json"
 
 /** What standalone prints once it is ready: where it listens, the key the first time, and a curl that works when pasted. */
-export async function welcome(options: WelcomeOptions): Promise<string> {
+export async function welcome(options: WelcomeOptions, workingDirectory: string): Promise<string> {
   const { httpUrl, grpcAddress, adminKey, adminKeyFresh, adminKeyInFile, dataDir } = options
   const lines = [
     "Posthorn is ready.",
@@ -35,7 +35,7 @@ export async function welcome(options: WelcomeOptions): Promise<string> {
   ]
   if (!options.testReceiver) return lines.join("\n")
   const { applicationId } = await testRoute(options)
-  const keyFile = relative(process.cwd(), `${dataDir}/admin-key`)
+  const keyFile = relative(workingDirectory, `${dataDir}/admin-key`)
   const key = adminKeyInFile ? `$(cat ${quoted(keyFile)})` : "$POSTHORN_ADMIN_KEY"
   return [
     ...lines,

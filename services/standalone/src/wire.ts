@@ -14,31 +14,62 @@ import { createPostgresStore } from "@posthorn/store/postgres"
 import type { variables } from "./config.ts"
 import { generated, makeAdminKey, makeEncryptionKeys, openDataDir } from "./data-dir.ts"
 import { standaloneEvents, LOG_FIELDS, type StandaloneEvents } from "./events.ts"
-import { welcome } from "./welcome.ts"
+import type { WelcomeOptions } from "./welcome.ts"
 
 type Config = EnvConfig<typeof variables>
 
-/** Starts the three services in this process, on embedded parts where the environment names no others. */
-export async function wire(config: Config, lifecycle: Lifecycle): Promise<void> {
+/** Starts the three services in this process, on embedded parts where the environment names no others. Answers what to tell the user. */
+export async function wire(config: Config, lifecycle: Lifecycle): Promise<WelcomeOptions> {
   const dataDir = resolve(config.dataDir)
   await openDataDir(dataDir)
   const adminKey = config.adminKey === undefined ? await generated(dataDir, "admin-key", makeAdminKey) : { text: config.adminKey, fresh: false }
+  const parts = await openParts(config, { dataDir, lifecycle })
+  const { events, policy } = parts
+  await lifecycle.start({
+    name: "projector",
+    start: () => startProjector({ ...parts, status: parts.store, retentionHours: config.retentionHours, events: events.projector }),
+    stop: (started) => started.stop(),
+  })
+  await lifecycle.start({
+    name: "delivery",
+    start: () => startDelivery({ ...parts, events: events.delivery, decryptSecret: (sealed, { subscription }) => parts.box.open(sealed, secretPlace(subscription, "secret")) }),
+    stop: (started) => started.stop(),
+  })
+  const gateway = await lifecycle.start({
+    name: "gateway",
+    start: () => startGateway({ ...config, ...parts, operatorKey: adminKey.text, events: events.gateway, judgeUrl: urlJudge(policy) }),
+    stop: (started) => started.stop(),
+  })
+  return {
+    dataDir,
+    httpUrl: gateway.httpUrl,
+    grpcAddress: gateway.grpcAddress,
+    adminKey: adminKey.text,
+    adminKeyFresh: adminKey.fresh,
+    adminKeyInFile: config.adminKey === undefined,
+    testReceiver: urlJudge(policy)(`${gateway.httpUrl}/webhook`) === undefined,
+  }
+}
+
+interface Place {
+  readonly dataDir: string
+  readonly lifecycle: Lifecycle
+}
+
+/** What the services share: the log, the stores, the sender, and the small things around them. */
+async function openParts(config: Config, place: Place) {
+  const { lifecycle, dataDir } = place
   const keys = config.encryptionKeys ?? encryptionKeys.parse((await generated(dataDir, "encryption-keys", makeEncryptionKeys)).text)
   assert(keys !== undefined, "the encryption keys in the data folder are as they were written")
-  const box = new SecretBox(keys)
-  const crypto = createCrypto()
-  const clock = systemClock
   const metrics = new Metrics()
   metrics.addProcessMetrics()
-  const events = standaloneEvents(createLogger({ service: "standalone", level: config.logLevel, fields: LOG_FIELDS }))
-  const failed = (error: Error): void => lifecycle.fail(error)
+  const events = eventsOf(config, metrics)
   const policy = policyOf(config)
-
   // Both stores start at the same time; neither waits for the other.
-  const [postgresUrl, clickhouseUrl] = await Promise.all([postgres(config, dataDir, { lifecycle, events }), clickhouse(config, dataDir, { lifecycle, events })])
+  const [postgresUrl, clickhouseUrl] = await Promise.all([postgres(config, place), clickhouse(config, place, events.own)])
   const log = await lifecycle.start({
     name: "log",
-    start: () => openLog({ ...config, postgresUrl }, { clientId: "posthorn-standalone", onError: (error) => events.logFault(error) }),
+    start: () => openLog({ ...config, postgresUrl }, { clientId: "posthorn-standalone", onError: (error) => events.own.logFault(error) }),
     stop: (started) => started.close(),
   })
   const store = await lifecycle.start({ name: "store", start: () => createPostgresStore({ url: postgresUrl }), stop: (started) => started.close() })
@@ -48,78 +79,37 @@ export async function wire(config: Config, lifecycle: Lifecycle): Promise<void> 
     stop: (started) => started.close(),
   })
   const sender = await lifecycle.start({ name: "sender", start: () => createUndiciSender({ policy }), stop: (started) => started.close() })
-  const logger = <const Field extends string>(service: string, fields: readonly Field[]) => createLogger({ service, level: config.logLevel, fields })
-  await lifecycle.start({
-    name: "projector",
-    start: () => startProjector({ log, status: store, analytics, clock, retentionHours: config.retentionHours, events: projectorEvents(logger("projector", projectorLogFields), metrics), failed }),
-    stop: (started) => started.stop(),
-  })
-  await lifecycle.start({
-    name: "delivery",
-    start: () =>
-      startDelivery({
-        log,
-        sender,
-        crypto,
-        clock,
-        events: deliveryEvents(logger("delivery", deliveryLogFields), metrics),
-        decryptSecret: (sealed, { subscription }) => box.open(sealed, secretPlace(subscription, "secret")),
-        failed,
-      }),
-    stop: (started) => started.stop(),
-  })
-  const gateway = await lifecycle.start({
-    name: "gateway",
-    start: () =>
-      startGateway({
-        host: config.host,
-        httpPort: config.httpPort,
-        grpcPort: config.grpcPort,
-        corsOrigins: config.corsOrigins,
-        operatorKey: adminKey.text,
-        log,
-        store,
-        analytics,
-        box,
-        crypto,
-        clock,
-        metrics,
-        events: gatewayEvents(logger("gateway", gatewayLogFields), metrics),
-        judgeUrl: (url) => {
-          const judgement = judgeUrl(url, policy)
-          return "ok" in judgement ? undefined : judgement.reason
-        },
-      }),
-    stop: (started) => started.stop(),
-  })
-  const text = await welcome({
-    dataDir,
-    httpUrl: gateway.httpUrl,
-    grpcAddress: gateway.grpcAddress,
-    adminKey: adminKey.text,
-    adminKeyFresh: adminKey.fresh,
-    adminKeyInFile: config.adminKey === undefined,
-    testReceiver: "ok" in judgeUrl(`${gateway.httpUrl}/webhook`, policy),
-  })
-  process.stdout.write(text)
+  const failed = (error: Error): void => lifecycle.fail(error)
+  return { log, store, analytics, sender, policy, metrics, events, failed, box: new SecretBox(keys), crypto: createCrypto(), clock: systemClock }
 }
 
-interface Around {
-  readonly lifecycle: Lifecycle
-  readonly events: StandaloneEvents
+function eventsOf({ logLevel: level }: Config, metrics: Metrics) {
+  return {
+    own: standaloneEvents(createLogger({ service: "standalone", level, fields: LOG_FIELDS })),
+    projector: projectorEvents(createLogger({ service: "projector", level, fields: projectorLogFields }), metrics),
+    delivery: deliveryEvents(createLogger({ service: "delivery", level, fields: deliveryLogFields }), metrics),
+    gateway: gatewayEvents(createLogger({ service: "gateway", level, fields: gatewayLogFields }), metrics),
+  }
 }
 
-async function postgres(config: Config, dataDir: string, { lifecycle }: Around): Promise<string> {
+async function postgres(config: Config, { dataDir, lifecycle }: Place): Promise<string> {
   if (config.postgresUrl !== undefined) return config.postgresUrl
   const server = await lifecycle.start({ name: "postgres", start: () => startEmbeddedPostgres({ dataDir: join(dataDir, "postgres") }), stop: (started) => started.stop() })
   void server.crashed.then((tail) => lifecycle.fail(new Error(`the embedded Postgres ended: ${tail}`)))
   return server.url
 }
 
-async function clickhouse(config: Config, dataDir: string, { lifecycle, events }: Around): Promise<string> {
+async function clickhouse(config: Config, { dataDir, lifecycle }: Place, events: StandaloneEvents): Promise<string> {
   if (config.clickhouseUrl !== undefined) return config.clickhouseUrl
   const start = () => startEmbeddedClickHouse({ dataDir: join(dataDir, "clickhouse"), onCrash: (crash) => events.engineCrashed(String(crash.cause), crash.restartInMs) })
   return (await lifecycle.start({ name: "clickhouse", start, stop: (started) => started.stop() })).url
+}
+
+function urlJudge(policy: AddressPolicy): (url: string) => string | undefined {
+  return (url) => {
+    const judgement = judgeUrl(url, policy)
+    return "ok" in judgement ? undefined : judgement.reason
+  }
 }
 
 const LOOPBACK = /^(localhost|127\..*|::1)$/

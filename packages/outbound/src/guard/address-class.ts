@@ -1,4 +1,4 @@
-import { BlockList, isIPv4, isIPv6 } from "node:net"
+import { type BlockList, isIPv4, isIPv6 } from "node:net"
 import { blockListOf } from "./networks.ts"
 
 /** Ranges that are not the public internet (IANA's special-purpose registry); the last is a cloud's host address inside public space. */
@@ -48,7 +48,7 @@ const NEVER = blockListOf([
 const CARRIES_IPV4 = blockListOf(["::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16"])
 const LOOPBACK_IPV6 = blockListOf(["::1/128"])
 
-/** Whether an address belongs to the public internet. Mapped IPv4 is judged as IPv4; a text with a zone, or no address at all, is not public. */
+/** Whether an address belongs to the public internet. Mapped IPv4 is judged as IPv4; an address with a zone, or none at all, is not public. */
 export function isPublicAddress(address: string): boolean {
   if (isIPv4(address) || isIn(MAPPED_IPV4, address)) return !isIn(NOT_PUBLIC_IPV4, address)
   return isIn(ASSIGNED_IPV6, address) && !isIn(NOT_PUBLIC_IPV6, address)
@@ -59,7 +59,7 @@ export function isNeverAllowed(address: string): boolean {
   return isIn(NEVER, address) || (isIn(CARRIES_IPV4, address) && !isIn(LOOPBACK_IPV6, address))
 }
 
-/** Whether an address is in one of the networks. Mapped IPv4 is looked up as IPv4 too; a text with a zone, or no address at all, is in none. */
+/** Whether an address is in one of the networks. Mapped IPv4 is judged as IPv4; an address with a zone, or none at all, is in no network. */
 export function isIn(networks: BlockList, address: string): boolean {
   if (isIPv4(address)) return networks.check(address, "ipv4")
   return isIPv6(address) && !address.includes("%") && networks.check(address, "ipv6")

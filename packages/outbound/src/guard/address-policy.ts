@@ -1,4 +1,4 @@
-import { BlockList, isIP } from "node:net"
+import { type BlockList, isIP } from "node:net"
 import { isIn, isNeverAllowed, isPublicAddress } from "./address-class.ts"
 
 /** What endpoints may be. */
@@ -23,7 +23,10 @@ export function reachableLoopback(policy: AddressPolicy): readonly string[] {
 
 export type ParsedServers = { readonly ok: readonly string[] } | { readonly problems: readonly string[] }
 
-/** Reads `POSTHORN_DNS_SERVERS`: addresses of name servers, with a port or without, separated by commas; empty = the system's. Answers every problem at once. */
+/**
+ * Reads `POSTHORN_DNS_SERVERS`: addresses of name servers, with a port or without, separated by commas; empty = the system's.
+ * Answers every problem at once.
+ */
 export function parseDnsServers(text: string): ParsedServers {
   const servers = text
     .split(",")

@@ -3,8 +3,8 @@ import { Resolver } from "node:dns/promises"
 import { isIP } from "node:net"
 import { limits } from "@posthorn/core"
 import { type AddressPolicy, mayReach, reachableLoopback } from "./address-policy.ts"
+import { BoundedMap } from "./bounded-map.ts"
 import { GuardRefusal } from "./guard-refusal.ts"
-import { remember } from "./remember.ts"
 import { withoutRoot } from "./url-rules.ts"
 
 /**
@@ -25,14 +25,14 @@ interface Remembered {
 export function createNameResolver(policy: AddressPolicy): NameResolver {
   const resolver = new Resolver({ timeout: limits.RESOLVE_TRY_MS, tries: 2 })
   if (policy.dnsServers.length > 0) resolver.setServers(policy.dnsServers)
-  const names = new Map<string, Remembered>()
+  const names = new BoundedMap<string, Remembered>(limits.RESOLVED_NAMES_MAX)
 
   return (name) => {
     const known = names.get(name)
     if (known !== undefined && known.until > performance.now()) return known.addresses
     const addresses = inTime(resolveVetted(resolver, policy, withoutRoot(name)))
     const fresh = { until: performance.now() + limits.RESOLVED_NAME_MS, addresses }
-    remember(names, name, fresh, limits.RESOLVED_NAMES_MAX)
+    names.set(name, fresh)
     addresses.catch(() => {
       if (names.get(name) === fresh) names.delete(name)
     })

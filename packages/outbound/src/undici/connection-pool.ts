@@ -39,9 +39,9 @@ export class ConnectionPool {
     const connection = endpoint.idle.pop()
     if (connection !== undefined) {
       this.#idle.delete(connection)
-      connection.carry(exchange)
+      carry(connection, exchange)
     } else if (endpoint.connections.size < this.#connectionsPerEndpoint) {
-      this.#open(endpoint).carry(exchange)
+      carry(this.#open(endpoint), exchange)
     } else {
       endpoint.waiting.add(exchange)
     }
@@ -59,8 +59,7 @@ export class ConnectionPool {
     const [next] = endpoint.waiting
     if (next !== undefined) {
       endpoint.waiting.delete(next)
-      const free = fate === "spent" ? this.#open(endpoint) : connection
-      free.carry(next)
+      carry(fate === "spent" ? this.#open(endpoint) : connection, next)
     } else if (fate === "reusable") {
       this.#park(endpoint, connection)
     }
@@ -105,4 +104,9 @@ export class ConnectionPool {
     if (endpoint.connections.size === 0) this.#endpoints.delete(endpoint.origin)
     void connection.destroy()
   }
+}
+
+function carry(connection: Connection, exchange: Exchange): void {
+  exchange.connection = connection
+  connection.carry(exchange.options, exchange)
 }

@@ -1,6 +1,5 @@
 import { limits } from "@posthorn/core"
-import { Client } from "undici"
-import type { Exchange } from "./exchange.ts"
+import { Client, type Dispatcher } from "undici"
 import type { Dialling, GuardedDial } from "./guarded-dial.ts"
 
 /** A connection to one endpoint, made when first needed; carries one exchange at a time. */
@@ -27,10 +26,9 @@ export class Connection {
     this.#client.on("disconnect", () => onLost(this))
   }
 
-  carry(exchange: Exchange): void {
+  carry(options: Dispatcher.DispatchOptions, exchange: Dispatcher.DispatchHandler): void {
     this.dialling = undefined
-    exchange.connection = this
-    this.#client.dispatch(exchange.options, exchange)
+    this.#client.dispatch(options, exchange)
   }
 
   /** Ends the connection, also one that is still being made. The exchange that it carries fails. */

@@ -31,7 +31,7 @@ const PROTOCOL_CODES = new Set([
   "UND_ERR_NOT_SUPPORTED",
 ])
 
-/** Says what failed: the class follows from how far the exchange had come, for the same error code means different things at different stages. */
+/** Says what failed. The class follows from how far the exchange had come: one code means different things at different stages. */
 export function failureOf(error: Error, { dialling, secure, answerBegan }: Progress): Failure {
   if (error instanceof GuardRefusal) return refused
   const code = "code" in error && typeof error.code === "string" ? error.code : error.name

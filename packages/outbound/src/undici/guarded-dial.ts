@@ -19,9 +19,9 @@ export interface Dialling {
 export type GuardedDial = (options: buildConnector.Options, dialling: Dialling, callback: buildConnector.Callback) => void
 
 /**
- * Makes connections that reach only what the policy allows. Literals are judged here, since no look-up is made for them; a name is dialled at
- * the vetted addresses alone, one after the other until one answers; and the address that was reached in the end is judged once more. The
- * name stays what the certificate is checked against.
+ * Makes connections that reach only what the policy allows. Literals are judged here, since no look-up is made for them; a name is dialled
+ * at the vetted addresses alone, one after the other until one answers; and the address that was reached in the end is judged once more.
+ * The name stays what the certificate is checked against.
  */
 export function createGuardedDial(policy: AddressPolicy, resolveName: NameResolver): GuardedDial {
   const lookup: LookupFunction = (name, _options, callback) => {
@@ -68,5 +68,5 @@ function watch(socket: Socket, dialling: Dialling): void {
     dialling.connectedAt = performance.now()
   })
   // After its handshake a TLS socket reports broken encryption and stays open: without this the exchange would hang until its deadline.
-  socket.on("error", () => socket.destroy())
+  
 }

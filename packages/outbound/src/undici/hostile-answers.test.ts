@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, it } from "vitest"
 import { policyAllowing } from "../conformance/policy-allowing.ts"
 import { requestTo } from "../conformance/sender-conformance.ts"
 import type { AttemptSender } from "../attempt-sender.ts"
-import { flood, startHostileEndpoint, trickle } from "./hostile-endpoint.ts"
+import { flood, startHostileEndpoint, trickle } from "../conformance/hostile-endpoint.ts"
 import { createUndiciSender } from "./undici-sender.ts"
 
 let sender: AttemptSender

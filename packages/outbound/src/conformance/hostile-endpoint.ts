@@ -10,8 +10,8 @@ export interface HostileEndpoint extends AsyncDisposable {
 }
 
 /**
- * A TCP server for tests that answers with whatever bytes it likes: `onRequest` is called at the end of every request's head, with its number
- * on that connection and over all, from 1.
+ * A TCP server for tests that answers with whatever bytes it likes: `onRequest` is called once the head of a request is read, with the
+ * request's number on its connection and over all, from 1.
  */
 export async function startHostileEndpoint(
   onRequest: (socket: Socket, nth: { readonly onConnection: number; readonly overall: number }) => void,
