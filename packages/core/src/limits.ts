@@ -29,6 +29,8 @@ export const GRPC_STREAMS_MAX = 256
 export const GRPC_KEEPALIVE_MS = 60 * SECOND_MS
 /** How long it may take to answer that. */
 export const GRPC_KEEPALIVE_TIMEOUT_MS = 20 * SECOND_MS
+/** How often a server that drains closes connections that have had their answer. */
+export const DRAIN_SWEEP_MS = 100
 /** How long the last answers of a gRPC server may take to get out once the calls are done. */
 export const ANSWER_FLUSH_MS = 1 * SECOND_MS
 /** Characters of a request id that is taken over from the client. */
@@ -112,6 +114,8 @@ export const CONFIG_READ_TIMEOUT_MS = 10 * SECOND_MS
 export const KAFKA_CONNECT_TIMEOUT_MS = 3 * SECOND_MS
 /** Time for a Kafka broker to answer one request; a frozen broker costs this much before another is tried. */
 export const KAFKA_REQUEST_TIMEOUT_MS = 5 * SECOND_MS
+/** How old knowledge of who leads a partition may be: a broker that is frozen does not say that it leads no more. */
+export const KAFKA_METADATA_AGE_MS = 3 * SECOND_MS
 /** How long a fetch waits at a Kafka broker when there is nothing new. Costs no latency; bounds what pausing and leaving take, and sets the idle cost. */
 export const KAFKA_FETCH_WAIT_MS = 250
 /** The same for a follower, which has its connection alone. */
@@ -200,11 +204,12 @@ export const ENGINE_RESTART_MS = 200
 export const ENGINE_RESTART_MS_MAX = 10 * SECOND_MS
 /** Bytes of values of one projection transaction: what it holds in memory is about three times that. */
 export const PROJECT_BYTES_MAX = 8 * MIB
-/** Longest wait before a batch that a store could not take is tried again; waits begin at `PROJECT_RETRY_MS` and double. */
-export const PROJECT_RETRY_MS_MAX = 5 * SECOND_MS
+/** First wait before a batch that a store could not take is tried again; doubles up to `PROJECT_RETRY_MS_MAX`. */
 export const PROJECT_RETRY_MS = 100
-/** Bytes kept of a record that could not be decoded. */
-export const POISON_VALUE_BYTES_MAX = 64 * KIB
+/** Longest wait before a batch that a store could not take is tried again. */
+export const PROJECT_RETRY_MS_MAX = 5 * SECOND_MS
+/** Characters of an id or a name in a record that is projected: what is longer is none of ours, and would not fit into an index. */
+export const PROJECT_NAME_LENGTH_MAX = 300
 /** How often a projector looks for rows that have become too old. */
 export const STORE_RETENTION_INTERVAL_MS = 10 * 60 * SECOND_MS
 

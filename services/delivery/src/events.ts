@@ -64,7 +64,7 @@ export function deliveryEvents(log: Log, metrics: Metrics) {
       log.warn("subscription could not be disabled; the next 410 tries again", { subscriptionId, error })
     },
     takenOver(at: { topic: Topic; partition: number }, count: number): void {
-      log.info("partition taken over", { ...at, count })
+      if (count > 0) log.info("partition taken over; its last tries are known", { topic: at.topic, partition: at.partition, count })
     },
     appendFailed(error: unknown): void {
       log.warn("log did not acknowledge; trying again", { error })

@@ -30,7 +30,10 @@ export type Door = "grpc" | "connect" | "rest"
  * Answers one RPC. The caller is authenticated, has the method's role, and the request keeps the rules of the contract.
  * Whether the caller may see what the request names is for the handler to judge.
  */
-export type Handler<M extends DescMethodUnary> = (request: MessageShape<M["input"]>, call: Call) => Promise<MessageShape<M["output"]> | Refusal>
+export type Handler<M extends DescMethodUnary> = (
+  request: MessageShape<M["input"]>,
+  call: Call,
+) => Promise<MessageShape<M["output"]> | Refusal>
 
 /** The handlers of a gateway, by full name of the method (`posthorn.v1.KeyService/CreateKey`). */
 export class Handlers {
@@ -40,7 +43,7 @@ export class Handlers {
   register<M extends DescMethodUnary>(method: M, handler: Handler<M>): this {
     const name = methodName(method)
     if (this.#byName.has(name)) throw new Error(`${name} has two handlers`)
-    this.#byName.set(name, handler as Handler<DescMethodUnary>)
+    this.#byName.set(name, handler)
     return this
   }
 
@@ -90,7 +93,13 @@ export interface Access {
 /** What the doors tell about requests; written to logs and metrics elsewhere. */
 export interface DoorEvents {
   /** Once per request, whatever its end. `code` is `ok` or a refusal's; `method` a method's full name or a route's, never what the client sent. */
-  requestFinished(facts: { readonly door: Door; readonly method: string; readonly code: string; readonly durationMs: number; readonly requestId: string }): void
+  requestFinished(facts: {
+    readonly door: Door
+    readonly method: string
+    readonly code: string
+    readonly durationMs: number
+    readonly requestId: string
+  }): void
   /** A fault of ours that was answered `internal` or `unavailable`. The cause is for our log and never sent. */
   requestFailed(facts: { readonly door: Door; readonly method: string; readonly requestId: string; readonly cause: unknown }): void
 }

@@ -27,9 +27,14 @@ export const CODES: Readonly<Record<RefusalCode, { readonly http: number; readon
 /** What a client is told of something that was thrown. Nothing of the cause but its kind gets out. */
 export function refusalOf(thrown: unknown): Refusal {
   if (isRefusal(thrown)) return thrown
-  if (thrown instanceof StoreUnavailable) return refuse("unavailable", "What became of events cannot be looked up at the moment. Publishing goes on.", { retryAfterSeconds: 1 })
-  if (!(thrown instanceof LogUnavailable)) return refuse("internal", "Something went wrong on our side. The request id finds it in our log.")
-  const state = thrown.outcome === "refused" ? "Nothing was stored." : "The request may or may not have been carried out; an idempotency key makes it safe to send again."
+  if (thrown instanceof StoreUnavailable)
+    return refuse("unavailable", "What became of events cannot be looked up at the moment. Publishing goes on.", { retryAfterSeconds: 1 })
+  if (!(thrown instanceof LogUnavailable))
+    return refuse("internal", "Something went wrong on our side. The request id finds it in our log.")
+  const state =
+    thrown.outcome === "refused"
+      ? "Nothing was stored."
+      : "The request may or may not have been carried out; an idempotency key makes it safe to send again."
   return refuse("unavailable", `The log does not acknowledge at the moment. ${state}`, { retryAfterSeconds: 1 })
 }
 
@@ -59,7 +64,10 @@ export function grpcError(refusal: Refusal, requestId: string): Partial<StatusOb
   const details = messagesOf(refusal, requestId).map(({ desc, value }) => anyPack(desc, create(desc, value)))
   const metadata = new Metadata()
   metadata.set("x-request-id", requestId)
-  metadata.set("grpc-status-details-bin", Buffer.from(toBinary(StatusSchema, create(StatusSchema, { code, message: refusal.message, details }))))
+  metadata.set(
+    "grpc-status-details-bin",
+    Buffer.from(toBinary(StatusSchema, create(StatusSchema, { code, message: refusal.message, details }))),
+  )
   return { code, details: refusal.message, metadata }
 }
 

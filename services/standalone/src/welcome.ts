@@ -35,7 +35,8 @@ export async function welcome(options: WelcomeOptions, workingDirectory: string)
   ]
   if (!options.testReceiver) return lines.join("\n")
   const { applicationId } = await testRoute(options)
-  const keyFile = relative(workingDirectory, `${dataDir}/admin-key`)
+  const below = relative(workingDirectory, `${dataDir}/admin-key`)
+  const keyFile = below.startsWith("..") ? `${dataDir}/admin-key` : below
   const key = adminKeyInFile ? `$(cat ${quoted(keyFile)})` : "$POSTHORN_ADMIN_KEY"
   return [
     ...lines,

@@ -4,15 +4,20 @@ import { JSON_DEPTH_MAX } from "../limits.ts"
 import { type ByteRange, jsonElements, jsonMembers } from "./json-members.ts"
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
-const decode = (bytes: Uint8Array, { start, end }: ByteRange): string => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.subarray(start, end))
+const decode = (bytes: Uint8Array, { start, end }: ByteRange): string =>
+  new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.subarray(start, end))
 
 /** JSON text with every freedom that JSON leaves: white space, escapes and spellings of numbers that no serializer of ours would choose. */
 const space = fc.stringMatching(/^[ \t\r\n]{0,3}$/)
-const plainString = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom('"', "\\", '\\"', "]},{[:", "é", "\u{1f600}", "__proto__")).map((text) => text.toWellFormed())
+const plainString = fc
+  .oneof(fc.string({ unit: "binary" }), fc.constantFrom('"', "\\", '\\"', "]},{[:", "é", "\u{1f600}", "__proto__"))
+  .map((text) => text.toWellFormed())
 const stringText = fc
   .tuple(plainString, fc.boolean())
   .map(([text, escapeAll]) =>
-    escapeAll ? `"${[...Array(text.length).keys()].map((at) => `\\u${text.charCodeAt(at).toString(16).padStart(4, "0")}`).join("")}"` : JSON.stringify(text),
+    escapeAll
+      ? `"${[...Array(text.length).keys()].map((at) => `\\u${text.charCodeAt(at).toString(16).padStart(4, "0")}`).join("")}"`
+      : JSON.stringify(text),
   )
 const numberText = fc.oneof(fc.constantFrom("1.0", "-0", "1E+2", "0.10", "12345678901234567890.5", "1e-7"), fc.integer().map(String))
 const { value: valueText } = fc.letrec<{ value: string }>((tie) => ({
@@ -20,9 +25,9 @@ const { value: valueText } = fc.letrec<{ value: string }>((tie) => ({
     { maxDepth: 4 },
     fc.oneof(stringText, numberText, fc.constantFrom("true", "false", "null")),
     fc.array(fc.tuple(space, tie("value"), space), { maxLength: 4 }).map((items) => `[${items.map((item) => item.join("")).join(",")}]`),
-    fc.array(fc.tuple(space, stringText, space, space, tie("value"), space), { maxLength: 4 }).map(
-      (items) => `{${items.map(([a, name, b, c, value, d]) => `${a}${name}${b}:${c}${value}${d}`).join(",")}}`,
-    ),
+    fc
+      .array(fc.tuple(space, stringText, space, space, tie("value"), space), { maxLength: 4 })
+      .map((items) => `{${items.map(([a, name, b, c, value, d]) => `${a}${name}${b}:${c}${value}${d}`).join(",")}}`),
   ),
 }))
 
@@ -35,7 +40,9 @@ describe("jsonMembers", () => {
         const bytes = encode(`${before}{${list.map(([a, name, b, c, value, d]) => `${a}${name}${b}:${c}${value}${d}`).join(",")}}${after}`)
         const found = jsonMembers(bytes)
         if (!(found instanceof Map)) throw new Error(`refused: ${JSON.stringify(found)}`)
-        expect([...found].map(([name, range]) => [name, decode(bytes, range as ByteRange)])).toEqual(list.map(([, name, , , value]) => [JSON.parse(name), value]))
+        expect([...found].map(([name, range]) => [name, decode(bytes, range as ByteRange)])).toEqual(
+          list.map(([, name, , , value]) => [JSON.parse(name), value]),
+        )
       }),
       { numRuns: 500 },
     )

@@ -30,11 +30,11 @@ const CLOSE_OBJECT = 0x7d
 export function jsonMembers(bytes: Uint8Array, within: ByteRange = whole(bytes)): ReadonlyMap<string, ByteRange> | Violation {
   const members = new Map<string, ByteRange>()
   let twice: string | undefined
-  const fault = eachPart(bytes, within, OPEN_OBJECT, (start, end) => {
+  const fault = eachPart({ bytes, within, opening: OPEN_OBJECT }, (start, end) => {
     const nameEnd = stringEnd(bytes, start, end)
     const name = textOf(bytes, start, nameEnd)
     if (members.has(name)) twice ??= name
-    members.set(name, trimmed(bytes, Math.min(skipTo(bytes, nameEnd, end, COLON) + 1, end), end))
+    members.set(name, trimmed(bytes, Math.min(colonAt(bytes, nameEnd, end) + 1, end), end))
   })
   if (fault !== undefined) return fault
   return twice === undefined ? members : { field: twice, reason: "is there twice" }
@@ -43,13 +43,20 @@ export function jsonMembers(bytes: Uint8Array, within: ByteRange = whole(bytes))
 /** The elements of an array, in order. Refuses what is not an array, and nesting as above. */
 export function jsonElements(bytes: Uint8Array, within: ByteRange = whole(bytes)): readonly ByteRange[] | Violation {
   const elements: ByteRange[] = []
-  return eachPart(bytes, within, OPEN_ARRAY, (start, end) => elements.push({ start, end })) ?? elements
+  return eachPart({ bytes, within, opening: OPEN_ARRAY }, (start, end) => elements.push({ start, end })) ?? elements
+}
+
+interface Container {
+  readonly bytes: Uint8Array
+  readonly within: ByteRange
+  readonly opening: typeof OPEN_ARRAY | typeof OPEN_OBJECT
 }
 
 /** Hands over the parts between the commas of one array or object, without the white space around them. */
-function eachPart(bytes: Uint8Array, within: ByteRange, opening: number, part: (start: number, end: number) => void): Violation | undefined {
+function eachPart({ bytes, within, opening }: Container, part: (start: number, end: number) => void): Violation | undefined {
   const { start, end } = trimmed(bytes, within.start, within.end)
-  if (bytes[start] !== opening || end - start < 2) return { field: "", reason: opening === OPEN_OBJECT ? "must be a JSON object" : "must be a JSON array" }
+  if (bytes[start] !== opening || end - start < 2)
+    return { field: "", reason: opening === OPEN_OBJECT ? "must be a JSON object" : "must be a JSON array" }
   let depth = 0
   let from = start + 1
   const hand = (to: number) => {
@@ -104,9 +111,9 @@ function unescaped(byteText: string): string {
   }
 }
 
-function skipTo(bytes: Uint8Array, start: number, end: number, wanted: number): number {
+function colonAt(bytes: Uint8Array, start: number, end: number): number {
   let at = start
-  while (at < end && bytes[at] !== wanted) at++
+  while (at < end && bytes[at] !== COLON) at++
   return at
 }
 

@@ -10,6 +10,7 @@ import {
   type DeadLetterRecord,
   type EventAccepted,
 } from "@posthorn/proto"
+import { PROJECT_NAME_LENGTH_MAX } from "../limits.ts"
 import type { Topic } from "../topics.ts"
 
 /** Topics that the views are made of. */
@@ -70,7 +71,8 @@ function faultOf({ topic, message }: Decoded): string | undefined {
     case "config":
       return message.entityId === "" || message.state.case === undefined ? "a change without entity or state" : undefined
     case "events":
-      return message.eventId === "" || message.applicationId === "" ? "an event without id or application" : timeFault(message.acceptedAt)
+      if (message.eventId === "" || message.applicationId === "") return "an event without id or application"
+      return lengthFault(message.eventId, message.applicationId, message.type, message.onlySubscriptionId) ?? timeFault(message.acceptedAt)
     case "attempts":
       return attemptFault(message)
     case "dead-letters":
@@ -82,14 +84,19 @@ function attemptFault({ record }: AttemptRecord): string | undefined {
   const facts = record.value?.delivery
   if (facts === undefined || facts.deliveryId === "" || facts.applicationId === "") return "an outcome without its delivery"
   if (record.case === "finished" && (record.value.attempt === undefined || record.value.attempt.number < 1)) return "a finished attempt without the attempt"
-  return timeFault(facts.createdAt)
+  return lengthFault(facts.deliveryId, facts.applicationId, facts.eventId, facts.subscriptionId, facts.eventType) ?? timeFault(facts.createdAt)
 }
 
 function deadLetterFault({ content, deadAt }: DeadLetterRecord): string | undefined {
   if (content.case === undefined) return "a dead letter without content"
-  if (content.case === "delivery" && (content.value.deliveryId === "" || content.value.event === undefined)) return "a dead letter without its delivery"
-  return timeFault(deadAt)
+  if (content.case === "poison") return lengthFault(content.value.topic) ?? timeFault(deadAt)
+  const { deliveryId, subscriptionId, event } = content.value
+  if (deliveryId === "" || event === undefined) return "a dead letter without its delivery"
+  return lengthFault(deliveryId, subscriptionId, event.eventId, event.applicationId, event.type) ?? timeFault(deadAt)
 }
+
+const lengthFault = (...names: readonly string[]): string | undefined =>
+  names.some((name) => name.length > PROJECT_NAME_LENGTH_MAX) ? "an id or a name that is too long" : undefined
 
 const TIME_MS_MIN = Date.UTC(2000, 0)
 const TIME_MS_MAX = Date.UTC(2200, 0)

@@ -18,7 +18,7 @@ export interface LogFixture {
 
 export const topic = "deliveries"
 /** Generous: the machine may be busy, and a dead member costs the session timeout. */
-export const patience = { timeoutMs: 45_000 }
+export const patience = { timeoutMs: 30_000 }
 export const testTimeoutMs = 120_000
 
 export function text(record: { readonly value: Uint8Array }): string {

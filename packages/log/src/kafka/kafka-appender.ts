@@ -65,6 +65,7 @@ export class KafkaAppender {
       idempotent: true,
       allowAutoTopicCreation: false,
       createPartitioner: asGiven,
+      metadataMaxAge: limits.KAFKA_METADATA_AGE_MS,
       retry: { retries: RETRIES_OF_A_SEND },
     })
     try {

@@ -127,7 +127,7 @@ export function fetchConnection(connection: KafkaConnection): FetchConnection {
     ...config,
     logger: createLogger({ level: logLevel, logCreator }),
     enforceRequestTimeout: true,
-    metadataMaxAge: 300_000,
+    metadataMaxAge: limits.KAFKA_METADATA_AGE_MS,
     allowAutoTopicCreation: false,
     maxInFlightRequests: null,
     isolationLevel: READ_COMMITTED,

@@ -30,6 +30,9 @@ interface Assigned {
   readonly partition: number
 }
 
+/** After this many errors the client starts anew and looks for the group's coordinator, which it does at no other time. */
+const RETRIES = 2
+
 const keyOf = ({ topic, partition }: Assigned): string => `${topic}/${partition}`
 
 /**
@@ -65,7 +68,9 @@ export class KafkaGroupMember implements GroupMember {
       maxWaitTimeInMs: limits.KAFKA_FETCH_WAIT_MS,
       maxBytesPerPartition: limits.KAFKA_FETCH_PARTITION_BYTES_MAX,
       maxBytes: limits.KAFKA_FETCH_BYTES_MAX,
+      metadataMaxAge: limits.KAFKA_METADATA_AGE_MS,
       allowAutoTopicCreation: false,
+      retry: { retries: RETRIES },
       partitionAssigners: [partitionAssigner(() => [...new Set(this.owned().map(({ partition }) => partition))])],
     })
     this.#listen()

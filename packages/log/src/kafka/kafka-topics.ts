@@ -13,23 +13,25 @@ export interface TopicsWanted {
 const BATCH_BYTES_MAX = limits.APPEND_BYTES_MAX + limits.RECORD_BYTES_MAX
 
 /**
- * Creates the topics that are missing, and checks those that are there. Several processes may do so at the same time.
- * Throws when a topic cannot serve: its settings are an operator's to change.
+ * Creates the topics that are missing, checks those that are there, and waits until every partition's leader serves it: a producer that
+ * comes earlier writes records twice. Several processes may do so at the same time.
+ * Throws when a topic cannot serve (its settings are an operator's to change), and what Kafka answers after `KAFKA_GIVE_UP_MS` of trying.
  */
 export async function ensureTopics(admin: Admin, wanted: TopicsWanted): Promise<void> {
   const deadline = performance.now() + limits.KAFKA_GIVE_UP_MS
   for (;;) {
     try {
       await createMissing(admin, wanted)
-      break
+      await checkPartitions(admin, wanted)
+      await checkBatchBytes(admin, wanted)
+      for (const topic of TOPICS) await admin.fetchTopicOffsets(wanted.nameOf(topic))
+      return
     } catch (error) {
-      // A cluster that has just started may not know all of its brokers yet.
-      if (performance.now() > deadline) throw error
-      await delay(500)
+      // A cluster that has just started does not know all of its brokers yet, nor every broker a topic that was just created.
+      if (!(error instanceof kafkajs.KafkaJSError) || performance.now() > deadline) throw error
+      await delay(200)
     }
   }
-  await checkPartitions(admin, wanted)
-  await checkBatchBytes(admin, wanted)
 }
 
 async function createMissing(admin: Admin, { nameOf, partitionsOf, replicationFactor }: TopicsWanted): Promise<void> {

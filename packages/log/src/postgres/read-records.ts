@@ -1,5 +1,5 @@
 import type { Topic } from "@posthorn/core"
-import type { Pool, QueryConfig } from "pg"
+import type { Pool } from "pg"
 import type { LogRecord, PartitionEnds } from "../event-log.ts"
 import type { FetchRequest } from "../pull/record-source.ts"
 
@@ -22,10 +22,8 @@ export async function fetchRecords(
   { pool, schema, topicId }: ReadOptions,
   requests: readonly FetchRequest[],
 ): Promise<readonly (readonly LogRecord[])[]> {
-  const query: QueryConfig & { readonly binary: true } = {
+  const { rows } = await pool.query<Row>({
     name: "fetch-records",
-    // Bytes come as bytes, not as text.
-    binary: true,
     text: `
       select w.request::integer, r.* from
         unnest($1::smallint[], $2::integer[], $3::bigint[], $4::integer[], $5::integer[]) with ordinality
@@ -49,8 +47,7 @@ export async function fetchRecords(
       requests.map((request) => request.records),
       requests.map((request) => request.bytes),
     ],
-  }
-  const { rows } = await pool.query<Row>(query)
+  })
   const answers: LogRecord[][] = requests.map(() => [])
   for (const row of rows) {
     const { topic, partition } = requests[row.request - 1]!

@@ -68,5 +68,5 @@ function watch(socket: Socket, dialling: Dialling): void {
     dialling.connectedAt = performance.now()
   })
   // After its handshake a TLS socket reports broken encryption and stays open: without this the exchange would hang until its deadline.
-  
+  socket.on("error", () => socket.destroy())
 }

@@ -36,6 +36,9 @@ export function requestIdOf(header: unknown): string {
 
 /** The etag of an `If-Match`, without quotes or weakness. `*` asks for nothing that a missing thing would not be told anyway. */
 export function etagOf(header: string | undefined): string | undefined {
-  const tag = header?.trim().replace(/^W\//, "").replace(/^"(.*)"$/, "$1")
+  const tag = header
+    ?.trim()
+    .replace(/^W\//, "")
+    .replace(/^"(.*)"$/, "$1")
   return tag === "" || tag === "*" ? undefined : tag
 }

@@ -11,12 +11,17 @@ test("the contract has methods at all", () => {
   expect(publicMethods.length).toBeGreaterThan(20)
 })
 
-test.each(publicMethods.map((method) => [methodName(method), method] as const))("%s declares a role, a route, and rules that compile", (_, method) => {
-  expect(roleOf(method)).toBeGreaterThan(0)
-  expect(bindingsOf(method).length).toBeGreaterThan(0)
-  expect(() => requestRules(method.input)(create(method.input))).not.toThrow()
-  for (const { template } of bindingsOf(method)) for (const [, name] of template.matchAll(/\{(\w+)\}/g)) expect(method.input.field[name!.replace(/_(\w)/g, (_all, letter: string) => letter.toUpperCase())]).toBeDefined()
-})
+test.each(publicMethods.map((method) => [methodName(method), method] as const))(
+  "%s declares a role, a route, and rules that compile",
+  (_, method) => {
+    expect(roleOf(method)).toBeGreaterThan(0)
+    expect(bindingsOf(method).length).toBeGreaterThan(0)
+    expect(() => requestRules(method.input)(create(method.input))).not.toThrow()
+    for (const { template } of bindingsOf(method))
+      for (const [, name] of template.matchAll(/\{(\w+)\}/g))
+        expect(method.input.field[name!.replace(/_(\w)/g, (_all, letter: string) => letter.toUpperCase())]).toBeDefined()
+  },
+)
 
 test("no two routes are the same", () => {
   const routes = publicMethods.flatMap(bindingsOf).map(({ httpMethod, template }) => `${httpMethod} ${template.replace(/\{\w+\}/g, "{}")}`)

@@ -1,5 +1,5 @@
 /** Doors on free ports of the loopback with handlers that answer what a test tells them, and remember what they were asked. */
-import { request as httpRequest } from "node:http"
+import { type Agent, type ClientRequest, request as httpRequest } from "node:http"
 import { create, type Message } from "@bufbuild/protobuf"
 import { type PublishInput, refuse, type Refusal } from "@posthorn/core"
 import { IngestService, PublishResponseSchema, Role } from "@posthorn/proto"
@@ -26,6 +26,8 @@ export interface TestDoors extends AsyncDisposable {
   readonly asked: Asked[]
   readonly published: PublishInput[]
   readonly ingested: IngestInput[]
+  /** How many requests were asked who they are. */
+  readonly authenticated: number
   readonly finished: Parameters<DoorEvents["requestFinished"]>[0][]
   readonly failures: Parameters<DoorEvents["requestFailed"]>[0][]
   close(): Promise<void>
@@ -42,18 +44,27 @@ export interface RestReply {
 
 export async function openTestDoors(options: Partial<DoorsOptions> = {}): Promise<TestDoors> {
   const answers = new Map<string, Answer>()
-  const seen = { asked: [] as Asked[], published: [] as PublishInput[], ingested: [] as IngestInput[], finished: [] as TestDoors["finished"], failures: [] as TestDoors["failures"] }
+  let authenticated = 0
+  const seen = {
+    asked: [] as Asked[],
+    published: [] as PublishInput[],
+    ingested: [] as IngestInput[],
+    finished: [] as TestDoors["finished"],
+    failures: [] as TestDoors["failures"],
+  }
   const doors = await openDoors({
     host: "127.0.0.1",
     httpPort: 0,
     grpcPort: 0,
     corsOrigins: [],
-    access,
+    access: { ...access, authenticate: (authorization) => (authenticated++, access.authenticate(authorization)) },
     handlers: handlersOf(answers, seen.asked),
     publish: {
       publish: async (input) => {
         seen.published.push(input)
-        return input.type === "refuse.me" ? refuse("invalid_argument", "No.", { details: [{ field: "type", reason: "is refused" }] }) : create(PublishResponseSchema, { id: `evt_${seen.published.length}` })
+        return input.type === "refuse.me"
+          ? refuse("invalid_argument", "No.", { details: [{ field: "type", reason: "is refused" }] })
+          : create(PublishResponseSchema, { id: `evt_${seen.published.length}` })
       },
       ingest: async (input) => {
         seen.ingested.push(input)
@@ -61,12 +72,27 @@ export async function openTestDoors(options: Partial<DoorsOptions> = {}): Promis
       },
     },
     events: { requestFinished: (facts) => seen.finished.push(facts), requestFailed: (facts) => seen.failures.push(facts) },
-    probes: { health: async () => ({ serving: true, body: { status: "ok" } }), ready: () => true, metrics: async () => ({ contentType: "text/plain", body: "posthorn_up 1\n" }) },
+    probes: {
+      health: async () => ({ serving: true, body: { status: "ok" } }),
+      ready: () => true,
+      metrics: async () => ({ contentType: "text/plain", body: "posthorn_up 1\n" }),
+    },
     ...options,
   })
   const url = `http://127.0.0.1:${doors.httpPort}`
   const close = once(() => doors.close())
-  return { url, grpcAddress: `127.0.0.1:${doors.grpcPort}`, answers, ...seen, close, rest: (...request) => rest(url, ...request), [Symbol.asyncDispose]: close }
+  return {
+    url,
+    grpcAddress: `127.0.0.1:${doors.grpcPort}`,
+    answers,
+    ...seen,
+    get authenticated() {
+      return authenticated
+    },
+    close,
+    rest: (...request) => rest(url, ...request),
+    [Symbol.asyncDispose]: close,
+  }
 }
 
 const access: Access = {
@@ -75,7 +101,8 @@ const access: Access = {
     if (role === undefined) return refuse("unauthenticated", "Send a key.")
     return { role, applicationId: role === Role.OPERATOR ? undefined : "app_1", keyId: "key_1" }
   },
-  authorize: (required, { role }) => (role <= required && (role !== Role.VIEWER || required === Role.VIEWER) ? undefined : refuse("permission_denied", "Not with this key.")),
+  authorize: (required, { role }) =>
+    role <= required && (role !== Role.VIEWER || required === Role.VIEWER) ? undefined : refuse("permission_denied", "Not with this key."),
 }
 
 function handlersOf(answers: ReadonlyMap<string, Answer>, asked: Asked[]): Handlers {
@@ -83,23 +110,49 @@ function handlersOf(answers: ReadonlyMap<string, Answer>, asked: Asked[]): Handl
   for (const method of publicMethods.filter(({ parent }) => parent !== IngestService)) {
     handlers.register(method, async (request, call) => {
       asked.push({ method: methodName(method), request, call })
-      return answers.get(method.name)?.(request, call) ?? create(method.output, Object.fromEntries(method.output.fields.filter(({ fieldKind }) => fieldKind === "message").map(({ localName }) => [localName, {}])))
+      return (
+        answers.get(method.name)?.(request, call) ??
+        create(
+          method.output,
+          Object.fromEntries(
+            method.output.fields.filter(({ fieldKind }) => fieldKind === "message").map(({ localName }) => [localName, {}]),
+          ),
+        )
+      )
     })
   }
   return handlers
 }
 
-async function rest(url: string, method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<RestReply> {
+async function rest(
+  url: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<RestReply> {
   const text = body === undefined || typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body)
   const type = text === undefined ? {} : { "content-type": "application/json" }
-  const reply = await fetch(url + path, { method, headers: { authorization: "Bearer operator", ...type, ...headers }, ...(text === undefined ? {} : { body: text as string }) })
+  const reply = await fetch(url + path, {
+    method,
+    headers: { authorization: "Bearer operator", ...type, ...headers },
+    ...(text === undefined ? {} : { body: text as string }),
+  })
   const answered = await reply.text()
-  return { status: reply.status, headers: reply.headers, json: reply.headers.get("content-type") === "application/json" ? JSON.parse(answered) : answered }
+  return {
+    status: reply.status,
+    headers: reply.headers,
+    json: reply.headers.get("content-type") === "application/json" ? JSON.parse(answered) : answered,
+  }
 }
 
 /** A request whose body stays open, for what happens before it ends. */
-export function openRequest(url: string, path: string, headers: Readonly<Record<string, string>>): ReturnType<typeof httpRequest> {
-  return httpRequest(url + path, { method: "POST", headers: { authorization: "Bearer operator", ...headers } })
+export function openRequest(url: string, headers: Readonly<Record<string, string>>, agent?: Agent): ClientRequest {
+  return httpRequest(url, {
+    method: "POST",
+    headers: { authorization: "Bearer operator", ...headers },
+    ...(agent === undefined ? {} : { agent }),
+  })
 }
 
 function once<T>(run: () => Promise<T>): () => Promise<T> {

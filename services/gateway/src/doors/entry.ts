@@ -7,6 +7,12 @@ import { type Arrival, callOf } from "./arrival.ts"
 import { publicMethods, roleOf } from "./methods.ts"
 import { requestRules } from "./request-rules.ts"
 
+/** What a caller wants done, and the role that it takes. */
+export interface Operation {
+  readonly name: string
+  readonly role: Role
+}
+
 /** What every door does with a request, in one order: who is it, may it, what does it say, does it keep the rules, and only then the handler. */
 export class Entry {
   readonly #access: Access
@@ -18,7 +24,7 @@ export class Entry {
   }
 
   /** Lets a caller with that role do the work. Never rejects: what is thrown becomes a refusal, and its cause an event. */
-  enter<T>(name: string, role: Role, arrival: Arrival, work: (call: Call) => Promise<T | Refusal>): Promise<T | Refusal> {
+  enter<T>({ name, role }: Operation, arrival: Arrival, work: (call: Call) => Promise<T | Refusal>): Promise<T | Refusal> {
     return this.watch(name, arrival, async () => {
       const caller = await this.#access.authenticate(arrival.authorization)
       if (isRefusal(caller)) return caller
@@ -34,9 +40,20 @@ export class Entry {
       return refusalOf(cause)
     })
     const code = isRefusal(result) ? result.code : "ok"
-    this.#events.requestFinished({ door: arrival.door, method: name, code, durationMs: performance.now() - startedAt, requestId: arrival.requestId })
+    this.#events.requestFinished({
+      door: arrival.door,
+      method: name,
+      code,
+      durationMs: performance.now() - startedAt,
+      requestId: arrival.requestId,
+    })
     return result
   }
+}
+
+/** Throws when the method declares no role. */
+export function operationOf(method: DescMethodUnary): Operation {
+  return { name: methodName(method), role: roleOf(method) }
 }
 
 /** Carries out one method for a request that is still to be decoded. */
@@ -51,12 +68,11 @@ export function invokersOf(entry: Entry, handlers: Handlers): Invokers {
 }
 
 function invokerOf(method: DescMethodUnary, entry: Entry, handlers: Handlers): Invoke {
-  const name = methodName(method)
-  const role = roleOf(method)
+  const operation = operationOf(method)
   const handler = handlers.of(method)
   const violates = requestRules(method.input)
   return (arrival, decode) =>
-    entry.enter<Message>(name, role, arrival, async (call) => {
+    entry.enter<Message>(operation, arrival, async (call) => {
       const request = await decode()
       if (isRefusal(request)) return request
       return violates(request) ?? handler(request, call)

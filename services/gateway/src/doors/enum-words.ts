@@ -29,7 +29,15 @@ function wordsOf(desc: DescEnum): Words {
   const shorts = desc.values.map(({ name, number }) => ({ name, number, short: spelling(name.slice(prefix.length)) }))
   const words: Words = {
     byNumber: new Map(shorts.filter(({ number }) => number !== 0).map(({ number, short }) => [number, short])),
-    byText: new Map(shorts.flatMap(({ name, number, short }) => [[spelling(name), number], [short, number]] as const)),
+    byText: new Map(
+      shorts.flatMap(
+        ({ name, number, short }) =>
+          [
+            [spelling(name), number],
+            [short, number],
+          ] as const,
+      ),
+    ),
   }
   known.set(desc, words)
   return words

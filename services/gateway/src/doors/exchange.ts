@@ -82,7 +82,7 @@ export class Exchange implements Arrival {
 
   /** 405: the path is there, for other methods. */
   refuseMethod(allow: readonly string[]): void {
-    const list = [...allow, ...(allow.includes("GET") ? ["HEAD"] : [])].sort().join(", ")
+    const list = [...allow, ...(allow.includes("GET") ? ["HEAD"] : [])].toSorted().join(", ")
     this.refuse(refuse("unimplemented", `${this.path} takes ${list}.`, { httpStatus: 405 }), { allow: list })
   }
 }

@@ -11,7 +11,9 @@ type UnaryCall = ServerUnaryCall<Buffer, Message>
 
 /** A service as grpc-js takes it. Requests stay bytes until their sender is known. */
 export function grpcDefinition(service: DescService): Record<string, MethodDefinition<Buffer, Message>> {
-  return Object.fromEntries(publicMethods.filter((method) => method.parent === service).map((method) => [method.name, definitionOf(method)]))
+  return Object.fromEntries(
+    publicMethods.filter((method) => method.parent === service).map((method) => [method.name, definitionOf(method)]),
+  )
 }
 
 function definitionOf(method: DescMethodUnary): MethodDefinition<Buffer, Message> {
@@ -27,16 +29,24 @@ function definitionOf(method: DescMethodUnary): MethodDefinition<Buffer, Message
 }
 
 /** `track` sees every call that is under way. */
-export function grpcImplementation(service: DescService, invokers: Invokers, track: (call: Promise<void>) => void): UntypedServiceImplementation {
+export function grpcImplementation(
+  service: DescService,
+  invokers: Invokers,
+  track: (call: Promise<void>) => void,
+): UntypedServiceImplementation {
   const own = [...invokers].filter(([method]) => method.parent === service)
   return Object.fromEntries(
-    own.map(([method, invoke]) => [method.name, (call: UnaryCall, callback: sendUnaryData<Message>) => track(answer(method, invoke, call, callback))]),
+    own.map(([method, invoke]) => [
+      method.name,
+      (call: UnaryCall, callback: sendUnaryData<Message>) =>
+        track(answer(call, callback, (arrival) => invoke(arrival, () => decode(method, call.request)))),
+    ]),
   )
 }
 
-async function answer(method: DescMethodUnary, invoke: Invoke, call: UnaryCall, callback: sendUnaryData<Message>): Promise<void> {
+async function answer(call: UnaryCall, callback: sendUnaryData<Message>, run: (arrival: Arrival) => ReturnType<Invoke>): Promise<void> {
   const arrival = arrivalOf(call)
-  const result = await invoke(arrival, () => decode(method, call.request))
+  const result = await run(arrival)
   if (isRefusal(result)) return callback(grpcError(result, arrival.requestId))
   const trailer = new Metadata()
   trailer.set("x-request-id", arrival.requestId)

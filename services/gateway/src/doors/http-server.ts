@@ -77,7 +77,10 @@ async function listen(server: Server, { host, port }: HttpServerOptions): Promis
 async function drain(server: Server): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   server.close(() => resolve())
+  // Closing sees to connections that are idle now; those whose answer is still to come are idle later.
+  const sweep = setInterval(() => server.closeIdleConnections(), limits.DRAIN_SWEEP_MS)
   const deadline = setTimeout(() => server.closeAllConnections(), limits.DRAIN_MS)
   await promise
+  clearInterval(sweep)
   clearTimeout(deadline)
 }

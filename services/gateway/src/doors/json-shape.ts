@@ -8,8 +8,10 @@ export function isWellKnown(desc: DescMessage): boolean {
 
 /** What a field takes, for the one who sent something else. */
 export function expectation(field: DescField): string {
-  if (field.fieldKind === "map") return `must be an object whose values are ${field.mapKind === "scalar" ? scalarName(field.scalar) : "objects"}`
-  if (field.fieldKind === "list") return `must be an array of ${field.listKind === "scalar" ? scalarName(field.scalar) : field.listKind === "enum" ? wordList(field.enum) : "objects"}`
+  if (field.fieldKind === "map")
+    return `must be an object whose values are ${field.mapKind === "scalar" ? scalarName(field.scalar) : "objects"}`
+  if (field.fieldKind === "list")
+    return `must be an array of ${field.listKind === "scalar" ? scalarName(field.scalar) : field.listKind === "enum" ? wordList(field.enum) : "objects"}`
   if (field.fieldKind === "scalar") return `must be ${scalarName(field.scalar)}`
   if (field.fieldKind === "enum") return `must be one of ${wordList(field.enum)}`
   return `must be ${WELL_KNOWN[field.message.typeName] ?? "an object"}`

@@ -25,5 +25,11 @@ function methodsOf(service: DescService): DescMethodUnary[] {
 }
 
 function isPublicFile(value: unknown): value is DescFile {
-  return typeof value === "object" && value !== null && "kind" in value && value.kind === "file" && (value as DescFile).proto.package === "posthorn.v1"
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "kind" in value &&
+    value.kind === "file" &&
+    (value as DescFile).proto.package === "posthorn.v1"
+  )
 }

@@ -16,7 +16,11 @@ interface Page {
 }
 
 /** Health, metrics and a receiver to point a subscription at. No key is asked for. */
-export function pagesDoor(probes: Probes, draining: () => boolean, failed: (path: string, requestId: string, cause: unknown) => void): HttpDoor {
+export function pagesDoor(
+  probes: Probes,
+  draining: () => boolean,
+  failed: (path: string, requestId: string, cause: unknown) => void,
+): HttpDoor {
   const pages: Readonly<Record<string, Page | undefined>> = {
     "/health": {
       method: "GET",
@@ -28,7 +32,10 @@ export function pagesDoor(probes: Probes, draining: () => boolean, failed: (path
     "/livez": { method: "GET", serve: (exchange) => exchange.sendJson(200, { status: "ok" }) },
     "/readyz": {
       method: "GET",
-      serve: (exchange) => (!draining() && probes.ready() ? exchange.sendJson(200, { status: "ok" }) : exchange.sendJson(503, { status: draining() ? "draining" : "starting" })),
+      serve: (exchange) =>
+        !draining() && probes.ready()
+          ? exchange.sendJson(200, { status: "ok" })
+          : exchange.sendJson(503, { status: draining() ? "draining" : "starting" }),
     },
     "/metrics": {
       method: "GET",

@@ -1,10 +1,18 @@
 import { create } from "@bufbuild/protobuf"
 import { isRefusal, limits, type PublishInput, refuse, type Refusal } from "@posthorn/core"
-import { type PublishBatchResponse, PublishBatchResponseSchema, type PublishResponse, type PublishResult, PublishResultSchema, RefusalSchema } from "@posthorn/proto"
-import type { Call, DoorEvents, PublishPort } from "../call.ts"
+import {
+  IngestService,
+  type PublishBatchResponse,
+  PublishBatchResponseSchema,
+  type PublishResponse,
+  type PublishResult,
+  PublishResultSchema,
+  RefusalSchema,
+} from "@posthorn/proto"
+import { type Call, type DoorEvents, methodName, type PublishPort } from "../call.ts"
 import { refusalOf } from "../error-boundary.ts"
 
-export const BATCH_NAME = "posthorn.v1.IngestService/PublishBatch"
+const NAME = methodName(IngestService.method.publishBatch)
 
 /** Publishes events at the same time, so that the log can take them together. One that is refused, or fails, fails alone. */
 export type PublishBatch = (inputs: readonly (PublishInput | Refusal)[], call: Call) => Promise<PublishBatchResponse | Refusal>
@@ -25,7 +33,7 @@ export function publishBatchOf(port: PublishPort, events: DoorEvents): PublishBa
     }
     const results = await Promise.all(inputs.map(one))
     // One fault fails many items of a batch; it is told once.
-    for (const cause of causes) events.requestFailed({ door: call.door, method: BATCH_NAME, requestId: call.requestId, cause })
+    for (const cause of causes) events.requestFailed({ door: call.door, method: NAME, requestId: call.requestId, cause })
     return create(PublishBatchResponseSchema, { results })
   }
 }
@@ -33,11 +41,18 @@ export function publishBatchOf(port: PublishPort, events: DoorEvents): PublishBa
 /** Refuses a batch that is empty or too long; before its items are read, where the door can. */
 export function refuseCount(count: number): Refusal | undefined {
   if (count > 0 && count <= limits.BATCH_EVENTS_MAX) return undefined
-  return refuse("invalid_argument", "The batch has too few or too many events.", { details: [{ field: "events", reason: `must have 1 to ${limits.BATCH_EVENTS_MAX} entries` }] })
+  return refuse("invalid_argument", "The batch has too few or too many events.", {
+    details: [{ field: "events", reason: `must have 1 to ${limits.BATCH_EVENTS_MAX} entries` }],
+  })
 }
 
 function resultOf(result: PublishResponse | Refusal): PublishResult {
   if (!isRefusal(result)) return create(PublishResultSchema, { result: { case: "accepted", value: result } })
   const { code, message, details } = result
-  return create(PublishResultSchema, { result: { case: "refused", value: create(RefusalSchema, { code, message, details: details.map(({ field, reason }) => ({ field, reason })) }) } })
+  return create(PublishResultSchema, {
+    result: {
+      case: "refused",
+      value: create(RefusalSchema, { code, message, details: details.map(({ field, reason }) => ({ field, reason })) }),
+    },
+  })
 }

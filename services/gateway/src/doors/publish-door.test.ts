@@ -19,12 +19,15 @@ beforeEach(() => {
 const text = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString()
 
 describe("POST /v1/events", () => {
-  test.each(['{ "b" : 1.0,\n "a":1e2, "a":"\\u00e9" }', "12345678901234567890.10", '"x"', "null", "[ ]", " \t{}\r\n "])("keeps the bytes of data: %j", async (data) => {
-    const { status, json } = await doors.rest("POST", "/v1/events", `{"type":"order.created","data":${data},"applicationId":"app_1"}`)
-    expect([status, json]).toEqual([202, { id: "evt_1", duplicate: false }])
-    expect(text(doors.published[0]?.payload)).toBe(data.trim())
-    expect(doors.published[0]).toMatchObject({ applicationId: "app_1", type: "order.created", wellFormed: true })
-  })
+  test.each(['{ "b" : 1.0,\n "a":1e2, "a":"\\u00e9" }', "12345678901234567890.10", '"x"', "null", "[ ]", " \t{}\r\n "])(
+    "keeps the bytes of data: %j",
+    async (data) => {
+      const { status, json } = await doors.rest("POST", "/v1/events", `{"type":"order.created","data":${data},"applicationId":"app_1"}`)
+      expect([status, json]).toEqual([202, { id: "evt_1", duplicate: false }])
+      expect(text(doors.published[0]?.payload)).toBe(data.trim())
+      expect(doors.published[0]).toMatchObject({ applicationId: "app_1", type: "order.created", wellFormed: true })
+    },
+  )
 
   test("reads every field, in either spelling", async () => {
     const both = [
@@ -34,18 +37,44 @@ describe("POST /v1/events", () => {
     for (const body of both) await doors.rest("POST", "/v1/events", body)
     expect(doors.published).toHaveLength(2)
     for (const input of doors.published) {
-      expect({ ...input, payload: text(input.payload) }).toEqual({ applicationId: "a", type: "t", contentType: "text/plain", payload: "hi", id: "i", idempotencyKey: "k", metadata: { m: "n" }, occurredAtMs: 1000, deliverAtMs: 2000, wellFormed: false })
+      expect({ ...input, payload: text(input.payload) }).toEqual({
+        applicationId: "a",
+        type: "t",
+        contentType: "text/plain",
+        payload: "hi",
+        id: "i",
+        idempotencyKey: "k",
+        metadata: { m: "n" },
+        occurredAtMs: 1000,
+        deliverAtMs: 2000,
+        wellFormed: false,
+      })
     }
   })
 
   test("reads the same as the typed doors do", async () => {
-    const request = fc.record({ type: fc.string(), id: fc.string(), idempotencyKey: fc.string(), contentType: fc.string(), metadata: fc.dictionary(fc.string(), fc.string()), data: fc.jsonValue() }, { requiredKeys: [] })
+    const request = fc.record(
+      {
+        type: fc.string(),
+        id: fc.string(),
+        idempotencyKey: fc.string(),
+        contentType: fc.string(),
+        metadata: fc.dictionary(fc.string(), fc.string()),
+        data: fc.jsonValue(),
+      },
+      { requiredKeys: [] },
+    )
     await fc.assert(
       fc.asyncProperty(request, async ({ data, ...fields }) => {
         const message = create(PublishRequestSchema, fields)
-        const body = { ...(toJson(PublishRequestSchema, message) as JsonObject), ...(data === undefined ? {} : { data: JSON.parse(JSON.stringify(data)) as JsonObject }) }
+        const body = {
+          ...(toJson(PublishRequestSchema, message) as JsonObject),
+          ...(data === undefined ? {} : { data: JSON.parse(JSON.stringify(data)) as JsonObject }),
+        }
         doors.published.length = 0
-        expect((await doors.rest("POST", "/v1/events", JSON.stringify(body).toWellFormed())).status).toBe(fields.type === "refuse.me" ? 400 : 202)
+        expect((await doors.rest("POST", "/v1/events", JSON.stringify(body).toWellFormed())).status).toBe(
+          fields.type === "refuse.me" ? 400 : 202,
+        )
         expect({ ...doors.published[0], payload: "" }).toEqual({ ...publishInputOf(message), payload: "" })
         expect(text(doors.published[0]?.payload)).toBe(JSON.stringify(data ?? null))
       }),
@@ -61,25 +90,44 @@ describe("POST /v1/events", () => {
   })
 
   test("names everything that it cannot read", async () => {
-    const body = '{"type":1,"colour":2,"metadata":{"a":1},"occurredAt":"now","data":1,"payload":"aGk=","toString":1,"__proto__":{},"id":"a","contentType":"b","content_type":"c"}'
+    const body =
+      '{"type":1,"colour":2,"metadata":{"a":1},"occurredAt":"now","data":1,"payload":"aGk=","toString":1,"__proto__":{},"id":"a","contentType":"b","content_type":"c"}'
     const { status, json } = await doors.rest("POST", "/v1/events", body)
     expect(status).toBe(400)
-    expect(json.details.map(({ field }: { field: string }) => field)).toEqual(["type", "colour", "metadata", "occurred_at", "payload", "toString", "__proto__", "content_type"])
+    expect(json.details.map(({ field }: { field: string }) => field)).toEqual([
+      "type",
+      "colour",
+      "metadata",
+      "occurred_at",
+      "payload",
+      "toString",
+      "__proto__",
+      "content_type",
+    ])
     expect(doors.published).toHaveLength(0)
   })
 
-  test.each(["{", '{"data":1,"data":2}', '{"type":"\\udc00"}', '{"data":"\\ud800x"}', '{"data":[1,]}', "null", ""])("refuses %j", async (body) => {
-    expect((await doors.rest("POST", "/v1/events", body)).status).toBe(400)
-    expect(doors.published).toHaveLength(0)
-  })
+  test.each(["{", '{"data":1,"data":2}', '{"type":"\\udc00"}', '{"data":"\\ud800x"}', '{"data":[1,]}', "null", ""])(
+    "refuses %j",
+    async (body) => {
+      expect((await doors.rest("POST", "/v1/events", body)).status).toBe(400)
+      expect(doors.published).toHaveLength(0)
+    },
+  )
 
   test("refuses a body that announces too much before it is sent", async () => {
     const { promise, resolve, reject } = Promise.withResolvers<number>()
-    const request = openRequest(doors.url, "/v1/events", { "content-type": "application/json", "content-length": String(limits.PUBLISH_BYTES_MAX + 1) })
+    const request = openRequest(`${doors.url}/v1/events`, {
+      "content-type": "application/json",
+      "content-length": String(limits.PUBLISH_BYTES_MAX + 1),
+    })
     request.on("response", (response) => resolve(response.statusCode ?? 0)).on("error", reject)
     request.flushHeaders()
     expect(await promise).toBe(413)
-    request.off("error", reject).on("error", () => undefined).destroy()
+    request
+      .off("error", reject)
+      .on("error", () => undefined)
+      .destroy()
   })
 
   test("refuses a body that turns out too large while it comes in, and the connection stays usable", async () => {
@@ -89,7 +137,12 @@ describe("POST /v1/events", () => {
         controller.close()
       },
     })
-    const reply = await fetch(`${doors.url}/v1/events`, { method: "POST", body, duplex: "half", headers: { authorization: "Bearer sender", "content-type": "application/json" } } as RequestInit)
+    const reply = await fetch(`${doors.url}/v1/events`, {
+      method: "POST",
+      body,
+      duplex: "half",
+      headers: { authorization: "Bearer sender", "content-type": "application/json" },
+    })
     expect([reply.status, ((await reply.json()) as { code: string }).code]).toEqual([413, "invalid_argument"])
     expect((await doors.rest("POST", "/v1/events", { type: "t" })).status).toBe(202)
   })
@@ -102,14 +155,31 @@ describe("POST /v1/events", () => {
 
 describe("POST /v1/events:batch", () => {
   test("answers each event for itself, in order, with the bytes of each", async () => {
-    const body = '{"events": [ {"type":"a","data":{ "x":1.0 }}, {"type":"refuse.me"}, 7, {"type":"b","nope":1},\n{"type":"c","data":[1, 2],"data":3}, {"data" :"]" ,"type":"d"} ] }'
+    const body =
+      '{"events": [ {"type":"a","data":{ "x":1.0 }}, {"type":"refuse.me"}, 7, {"type":"b","nope":1},\n{"type":"c","data":[1, 2],"data":3}, {"data" :"]" ,"type":"d"} ] }'
     const { status, json } = await doors.rest("POST", "/v1/events:batch", body)
     expect(status).toBe(202)
-    expect(json.results.map((result: { refused?: { details: { field: string }[] } }) => result.refused?.details.map(({ field }) => field) ?? "accepted")).toEqual(["accepted", ["type"], [""], ["nope"], ["data"], "accepted"])
-    expect(doors.published.map(({ type, payload }) => [type, text(payload)])).toEqual([["a", '{ "x":1.0 }'], ["refuse.me", "null"], ["d", '"]"']])
+    expect(
+      json.results.map(
+        (result: { refused?: { details: { field: string }[] } }) => result.refused?.details.map(({ field }) => field) ?? "accepted",
+      ),
+    ).toEqual(["accepted", ["type"], [""], ["nope"], ["data"], "accepted"])
+    expect(doors.published.map(({ type, payload }) => [type, text(payload)])).toEqual([
+      ["a", '{ "x":1.0 }'],
+      ["refuse.me", "null"],
+      ["d", '"]"'],
+    ])
   })
 
-  test.each(['{"events":[]}', '{"events":{}}', "{}", '{"events":[{"type":"a"}],"more":1}', `{"events":[${Array(limits.BATCH_EVENTS_MAX + 1).fill('{"type":"a"}').join(",")}]}`])("refuses %.40s as a whole", async (body) => {
+  test.each([
+    '{"events":[]}',
+    '{"events":{}}',
+    "{}",
+    '{"events":[{"type":"a"}],"more":1}',
+    `{"events":[${Array(limits.BATCH_EVENTS_MAX + 1)
+      .fill('{"type":"a"}')
+      .join(",")}]}`,
+  ])("refuses %.40s as a whole", async (body) => {
     expect((await doors.rest("POST", "/v1/events:batch", body)).status).toBe(400)
     expect(doors.published).toHaveLength(0)
   })
@@ -118,9 +188,17 @@ describe("POST /v1/events:batch", () => {
 describe("POST /v1/ingest/{subscription}", () => {
   test("hands over body and headers as they came, without asking for a key", async () => {
     const body = Buffer.from([0xff, 0x00, 0x7b])
-    const { status, json } = await doors.rest("POST", "/v1/ingest/sub_1", body, { authorization: "", "content-type": "application/x-odd", "x-hub-signature-256": "sha256=00" })
+    const { status, json } = await doors.rest("POST", "/v1/ingest/sub_1", body, {
+      authorization: "",
+      "content-type": "application/x-odd",
+      "x-hub-signature-256": "sha256=00",
+    })
     expect([status, json]).toEqual([202, { eventId: "evt_1", deliveryId: "dlv_1" }])
-    expect(doors.ingested[0]).toMatchObject({ subscriptionId: "sub_1", body, headers: { "content-type": "application/x-odd", "x-hub-signature-256": "sha256=00" } })
+    expect(doors.ingested[0]).toMatchObject({
+      subscriptionId: "sub_1",
+      body,
+      headers: { "content-type": "application/x-odd", "x-hub-signature-256": "sha256=00" },
+    })
   })
 
   test("refuses a payload over the limit, takes one at it, and leads nowhere without a subscription", async () => {

@@ -4,18 +4,16 @@
  */
 import { type ByteRange, isRefusal, jsonElements, jsonMembers, limits, type PublishInput, refuse, type Refusal } from "@posthorn/core"
 import { IngestService } from "@posthorn/proto"
-import { type Call, methodName, type PublishPort } from "../call.ts"
+import type { PublishPort } from "../call.ts"
 import { readBody, refuseOtherThanJson } from "./body.ts"
-import type { Entry } from "./entry.ts"
+import { type Entry, operationOf } from "./entry.ts"
 import type { Exchange, HttpDoor } from "./exchange.ts"
 import { type JsonBody, readJsonObject } from "./json-body.ts"
-import { roleOf } from "./methods.ts"
-import { BATCH_NAME, type PublishBatch, refuseCount } from "./publish-batch.ts"
-import { publishInputFromJson } from "./publish-input.ts"
+import { type PublishBatch, refuseCount } from "./publish-batch.ts"
+import { publishInputFromJson, type PublishJson } from "./publish-json.ts"
 
-const PUBLISH_NAME = methodName(IngestService.method.publish)
-const PUBLISH_ROLE = roleOf(IngestService.method.publish)
-const BATCH_ROLE = roleOf(IngestService.method.publishBatch)
+const PUBLISH = operationOf(IngestService.method.publish)
+const PUBLISH_BATCH = operationOf(IngestService.method.publishBatch)
 const INGEST_PATH = "/v1/ingest/"
 
 export function publishDoor(entry: Entry, port: PublishPort, publishBatch: PublishBatch): HttpDoor {
@@ -35,7 +33,7 @@ export function publishDoor(entry: Entry, port: PublishPort, publishBatch: Publi
 }
 
 async function publish(exchange: Exchange, entry: Entry, port: PublishPort): Promise<void> {
-  const result = await entry.enter(PUBLISH_NAME, PUBLISH_ROLE, exchange, async (call) => {
+  const result = await entry.enter(PUBLISH, exchange, async (call) => {
     const input = await readPublish(exchange)
     return isRefusal(input) ? input : port.publish(input, call)
   })
@@ -50,11 +48,13 @@ async function readPublish(exchange: Exchange): Promise<PublishInput | Refusal> 
   const key = exchange.request.headers["idempotency-key"]
   if (isRefusal(input) || typeof key !== "string" || key === "" || key === input.idempotencyKey) return input
   if (input.idempotencyKey === "") return { ...input, idempotencyKey: key }
-  return refuse("invalid_argument", "Two idempotency keys.", { details: [{ field: "idempotency-key", reason: "differs from idempotency_key in the body" }] })
+  return refuse("invalid_argument", "Two idempotency keys.", {
+    details: [{ field: "idempotency-key", reason: "differs from idempotency_key in the body" }],
+  })
 }
 
 async function batch(exchange: Exchange, entry: Entry, publishBatch: PublishBatch): Promise<void> {
-  const result = await entry.enter(BATCH_NAME, BATCH_ROLE, exchange, async (call: Call) => {
+  const result = await entry.enter(PUBLISH_BATCH, exchange, async (call) => {
     const body = await readJson(exchange, limits.REQUEST_BYTES_MAX)
     if (isRefusal(body)) return body
     const inputs = batchInputs(body)
@@ -70,12 +70,16 @@ async function batch(exchange: Exchange, entry: Entry, publishBatch: PublishBatc
 }
 
 /** The events of a batch, each read for itself. */
-function batchInputs({ value, members, bytes }: BodyWithBytes): readonly (PublishInput | Refusal)[] | Refusal {
+function batchInputs({ value, members, bytes }: PublishJson): readonly (PublishInput | Refusal)[] | Refusal {
   const unknown = Object.keys(value).filter((name) => name !== "events")
-  if (unknown.length > 0) return refuse("invalid_argument", "The request has fields that cannot be read.", { details: unknown.map((field) => ({ field, reason: "is not known" })) })
+  if (unknown.length > 0)
+    return refuse("invalid_argument", "The request has fields that cannot be read.", {
+      details: unknown.map((field) => ({ field, reason: "is not known" })),
+    })
   const events = value["events"]
   const range = members.get("events")
-  if (!Array.isArray(events) || range === undefined) return refuse("invalid_argument", "The request has no events.", { details: [{ field: "events", reason: "must be an array" }] })
+  if (!Array.isArray(events) || range === undefined)
+    return refuse("invalid_argument", "The request has no events.", { details: [{ field: "events", reason: "must be an array" }] })
   const refused = refuseCount(events.length)
   if (refused !== undefined) return refused
   const elements = jsonElements(bytes, range)
@@ -89,9 +93,7 @@ function itemInput(bytes: Buffer, element: ByteRange, value: JsonBody["value"]):
   return publishInputFromJson({ value, members, bytes })
 }
 
-type BodyWithBytes = JsonBody & { readonly bytes: Buffer }
-
-async function readJson(exchange: Exchange, bytesMax: number): Promise<BodyWithBytes | Refusal> {
+async function readJson(exchange: Exchange, bytesMax: number): Promise<PublishJson | Refusal> {
   const bytes = await readBody(exchange.request, bytesMax)
   if (isRefusal(bytes)) return bytes
   const json = refuseOtherThanJson(exchange.request, bytes) ?? readJsonObject(bytes)

@@ -19,7 +19,7 @@ export function requestRules(desc: DescMessage): (request: Message) => Refusal |
     if (result.kind === "valid" && masked === undefined) return undefined
     if (result.kind === "error") throw result.error
     const found = result.violations ?? []
-    const details = masked === undefined ? found.map(detailOf) : withinMask(desc, request, masked, found)
+    const details = masked === undefined ? found.map(detailOf) : withinMask(reflect(desc, request), masked, found)
     return details.length === 0 ? undefined : refuse("invalid_argument", "The request has fields that cannot be accepted.", { details })
   }
 }
@@ -35,12 +35,12 @@ export function maskedResource(desc: DescMessage): MaskedResource | undefined {
   const mask = desc.fields.find((field) => field.message?.typeName === FieldMaskSchema.typeName)
   if (mask === undefined) return undefined
   const resource = desc.fields.find((field) => field !== mask && field.fieldKind === "message")
-  assert(resource?.message !== undefined, `${desc.typeName} has a mask for nothing`)
-  return { mask, resource: resource as MaskedResource["resource"] }
+  assert(resource?.fieldKind === "message", `${desc.typeName} has a mask for nothing`)
+  return { mask, resource }
 }
 
-function withinMask(desc: DescMessage, request: Message, { mask, resource }: MaskedResource, found: readonly RuleViolation[]): Violation[] {
-  const given = (reflect(desc, request).get(mask) as ReflectMessage).message as FieldMask
+function withinMask(request: ReflectMessage, { mask, resource }: MaskedResource, found: readonly RuleViolation[]): Violation[] {
+  const given = (request.get(mask) as ReflectMessage).message as FieldMask
   const paths = given.paths.map((path) => path.split(".")[0])
   const known = new Set(resource.message.fields.map((field) => field.name))
   const unknown = paths.filter((path) => path === undefined || !known.has(path))

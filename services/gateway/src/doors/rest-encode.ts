@@ -1,5 +1,4 @@
-import type { DescField, DescMessage, JsonObject, JsonValue, Message } from "@bufbuild/protobuf"
-import { toJson } from "@bufbuild/protobuf"
+import { type DescField, type DescMessage, type JsonObject, type JsonValue, type Message, toJson } from "@bufbuild/protobuf"
 import { reflect, type ReflectList, type ReflectMessage } from "@bufbuild/protobuf/reflect"
 import { isWellKnown } from "./json-shape.ts"
 import { wordOf } from "./enum-words.ts"
@@ -18,13 +17,19 @@ function reword(message: ReflectMessage, json: JsonObject, insideList: boolean):
   for (const field of message.fields) {
     const value = json[field.jsonName]
     if (value === undefined) continue
-    const worded = wordedValue(message, field, value, insideList)
+    const worded = wordedValue({ message, field, insideList }, value)
     if (worded === undefined) delete json[field.jsonName]
     else json[field.jsonName] = worded
   }
 }
 
-function wordedValue(message: ReflectMessage, field: DescField, value: JsonValue, insideList: boolean): JsonValue | undefined {
+interface Place {
+  readonly message: ReflectMessage
+  readonly field: DescField
+  readonly insideList: boolean
+}
+
+function wordedValue({ message, field, insideList }: Place, value: JsonValue): JsonValue | undefined {
   if (field.fieldKind === "enum") return wordOf(field.enum, value as number)
   if (field.fieldKind === "message" && !isWellKnown(field.message)) reword(message.get(field), value as JsonObject, insideList)
   if (field.fieldKind !== "list") return value

@@ -1,10 +1,10 @@
-import { create, type DescField, type DescMessage, type JsonObject, type JsonValue, type Message, ScalarType } from "@bufbuild/protobuf"
+import { create, type DescField, type JsonObject, type JsonValue, type Message, ScalarType } from "@bufbuild/protobuf"
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect"
 import { type FieldMask, FieldMaskSchema } from "@bufbuild/protobuf/wkt"
 import { refuse, type Refusal, type Violation } from "@posthorn/core"
+import { maskedResource } from "./request-rules.ts"
 import type { Binding } from "./rest-binding.ts"
 import { fieldNamed, readMembers } from "./rest-decode.ts"
-import { maskedResource } from "./request-rules.ts"
 
 /** The parts of a REST request that say something. */
 export interface RestParts {
@@ -17,71 +17,76 @@ export interface RestParts {
 
 /** Puts path, query, body and `If-Match` together into the request of the method, or says everything that is wrong with them. */
 export function requestOf(binding: Binding, parts: RestParts): Message | Refusal {
-  const desc = binding.method.input
-  const request = create(desc)
+  const request = reflect(binding.method.input)
   const details = [
     ...readBodyInto(binding, request, parts.body),
-    ...readMembers(desc, request, Object.fromEntries(parts.variables)),
+    ...readMembers(request, Object.fromEntries(parts.variables)),
     ...readQuery(binding, request, parts),
   ]
-  if (details.length > 0) return refuse("invalid_argument", "The request has fields that cannot be read.", { details })
-  if (parts.etag !== undefined) setEtag(desc, request, parts.etag)
-  return request
-}
-
-function readBodyInto({ body: place, method, mask }: Binding, request: Message, body: JsonObject | undefined): Violation[] {
-  if (place === undefined || body === undefined) return []
-  if (place === "*") return readMembers(method.input, request, body)
-  const part = create(place.message)
-  reflect(method.input, request).set(place, reflect(place.message, part))
-  const details = readMembers(place.message, part, body, `${place.name}.`)
-  if (mask === undefined) return details
-  // The etag says which state is meant to change; it is nothing to change.
-  const paths = Object.keys(body).flatMap((name) => fieldNamed(place.message, name)?.name ?? []).filter((name) => name !== "etag")
-  setMask(method.input, request, mask, paths)
-  return details
-}
-
-function readQuery({ method, body, replaces, mask }: Binding, request: Message, { query, variables }: RestParts): Violation[] {
-  const details: Violation[] = []
-  for (const name of new Set(query.keys())) {
-    const values = query.getAll(name).filter((value) => value !== "")
-    const field = fieldNamed(method.input, name)
-    const taken = field !== undefined && (body === "*" || field === body || variables.has(field.name) || (replaces && field.message?.typeName === FieldMaskSchema.typeName))
-    if (field === undefined || taken) details.push({ field: name, reason: "is not a parameter of this request" })
-    else if (values.length > 1 && field.fieldKind !== "list") details.push({ field: name, reason: "is there more than once" })
-    else if (values.length > 0) {
-      if (field === mask) setMask(method.input, request, field, []) // What is asked for takes the place of what the body has.
-      details.push(...readMembers(method.input, request, { [name]: field.fieldKind === "list" ? values.map((value) => queryJson(field, value)) : queryJson(field, values[0] ?? "") }))
-    }
+  if (details.length === 0 && binding.mask !== undefined && maskOf(request, binding.mask).paths.length === 0) {
+    // An empty mask means every field, which is not what an empty PATCH says.
+    details.push({ field: binding.mask.name, reason: "there is nothing to change: the body names no field" })
   }
-  return details.length > 0 || mask === undefined || !hasEmptyMask(method.input, request, mask) ? details : [{ field: mask.name, reason: "there is nothing to change: the body names no field" }]
+  if (details.length > 0) return refuse("invalid_argument", "The request has fields that cannot be read.", { details })
+  if (parts.etag !== undefined) setEtag(request, parts.etag)
+  return request.message
+}
+
+function readBodyInto({ body: place, mask }: Binding, request: ReflectMessage, body: JsonObject | undefined): Violation[] {
+  if (place === undefined || body === undefined) return []
+  if (place === "*") return readMembers(request, body)
+  const resource = reflect(place.message)
+  request.set(place, resource)
+  if (mask !== undefined) maskOf(request, mask).paths = changedFields(resource, body)
+  return readMembers(resource, body, `${place.name}.`)
+}
+
+/** The etag says which state is meant to change; it is nothing to change. */
+function changedFields({ desc }: ReflectMessage, body: JsonObject): string[] {
+  const names = Object.keys(body).flatMap((name) => fieldNamed(desc, name)?.name ?? [])
+  return names.filter((name) => name !== "etag")
+}
+
+function readQuery(binding: Binding, request: ReflectMessage, { query, variables }: RestParts): Violation[] {
+  return [...new Set(query.keys())].flatMap((name) => {
+    const field = fieldNamed(request.desc, name)
+    if (field === undefined || variables.has(field.name) || !isParameter(binding, field)) {
+      return [{ field: name, reason: "is not a parameter of this request" }]
+    }
+    const values = query.getAll(name).filter((value) => value !== "")
+    const [first] = values
+    if (first === undefined) return []
+    if (field.fieldKind === "list") return readMembers(request, { [name]: values.map((value) => queryJson(field, value)) })
+    if (values.length > 1) return [{ field: name, reason: "is there more than once" }]
+    if (field === binding.mask) maskOf(request, field).paths = [] // What is asked for takes the place of what the body has.
+    return readMembers(request, { [name]: queryJson(field, first) })
+  })
+}
+
+/** What the body has a place for is no parameter, and a request that replaces everything takes no mask. */
+function isParameter({ body, replaces }: Binding, field: DescField): boolean {
+  return body !== "*" && field !== body && !(replaces && field.message?.typeName === FieldMaskSchema.typeName)
 }
 
 /** JSON spells truth values without quotes; every other value may be a text. */
 function queryJson(field: DescField, value: string): JsonValue {
-  const isBoolean = (field.fieldKind === "scalar" || (field.fieldKind === "list" && field.listKind === "scalar")) && field.scalar === ScalarType.BOOL
-  return isBoolean && (value === "true" || value === "false") ? value === "true" : value
+  const isScalar = field.fieldKind === "scalar" || (field.fieldKind === "list" && field.listKind === "scalar")
+  return isScalar && field.scalar === ScalarType.BOOL && (value === "true" || value === "false") ? value === "true" : value
 }
 
-function setMask(desc: DescMessage, request: Message, mask: DescField, paths: string[]): void {
-  reflect(desc, request).set(mask, reflect(FieldMaskSchema, create(FieldMaskSchema, { paths })))
-}
-
-/** An empty mask means every field, which is not what an empty PATCH says. */
-function hasEmptyMask(desc: DescMessage, request: Message, mask: DescField): boolean {
-  const { message } = reflect(desc, request).get(mask) as ReflectMessage
-  return (message as FieldMask).paths.length === 0
+/** The mask of a request, made when there is none. */
+function maskOf(request: ReflectMessage, mask: DescField): FieldMask {
+  if (!request.isSet(mask)) request.set(mask, reflect(FieldMaskSchema, create(FieldMaskSchema)))
+  return (request.get(mask) as ReflectMessage).message as FieldMask
 }
 
 /** The precondition goes into the request's own etag, or into that of the resource that it changes; a method that has neither takes none. */
-function setEtag(desc: DescMessage, request: Message, etag: string): void {
-  const own = fieldNamed(desc, "etag")
-  if (own !== undefined) return reflect(desc, request).set(own, etag)
-  const resource = maskedResource(desc)?.resource
-  const inside = resource && fieldNamed(resource.message, "etag")
-  if (resource === undefined || inside === undefined) return
-  const part = reflect(desc, request).get(resource) as ReflectMessage
-  part.set(inside, etag)
-  reflect(desc, request).set(resource, part)
+function setEtag(request: ReflectMessage, etag: string): void {
+  const own = fieldNamed(request.desc, "etag")
+  if (own !== undefined) return request.set(own, etag)
+  const place = maskedResource(request.desc)?.resource
+  const inside = place && fieldNamed(place.message, "etag")
+  if (place === undefined || inside === undefined || !request.isSet(place)) return
+  const resource = request.get(place) as ReflectMessage
+  resource.set(inside, etag)
 }

@@ -3,8 +3,18 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt"
 import { limits, refuse } from "@posthorn/core"
 import { LogUnavailable } from "@posthorn/log"
 import {
-  type CreateKeyRequest, CreateKeyResponseSchema, DeliveryState, GetDeliveryResponseSchema, GetEventPayloadResponseSchema, type ListDeliveriesRequest, ListDeliveriesResponseSchema,
-  ListSubscriptionsResponseSchema, Role, SignatureStyle, type UpdateSubscriptionRequest, UpdateSubscriptionResponseSchema,
+  type CreateKeyRequest,
+  CreateKeyResponseSchema,
+  DeliveryState,
+  GetDeliveryResponseSchema,
+  GetEventPayloadResponseSchema,
+  type ListDeliveriesRequest,
+  ListDeliveriesResponseSchema,
+  ListSubscriptionsResponseSchema,
+  Role,
+  SignatureStyle,
+  type UpdateSubscriptionRequest,
+  UpdateSubscriptionResponseSchema,
 } from "@posthorn/proto"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { openTestDoors, type TestDoors } from "./doors-under-test.ts"
@@ -25,10 +35,19 @@ const SUBSCRIPTION = { url: "https://example.com/hook" }
 
 describe("requests", () => {
   test("take both spellings, words of enums in either form, and RFC 3339 times", async () => {
-    for (const query of ["subscriptionId=sub_1&state=delivered&pageSize=7", "subscription_id=sub_1&state=DELIVERY_STATE_DELIVERED&page_size=7", "subscription_id=sub_1&state=Delivered&pageSize=7&type="]) {
+    for (const query of [
+      "subscriptionId=sub_1&state=delivered&pageSize=7",
+      "subscription_id=sub_1&state=DELIVERY_STATE_DELIVERED&page_size=7",
+      "subscription_id=sub_1&state=Delivered&pageSize=7&type=",
+    ]) {
       const { status } = await doors.rest("GET", `/v1/deliveries?${query}&since=2026-01-31T12:00:00.5Z`)
       expect(status).toBe(200)
-      expect(lastRequest<ListDeliveriesRequest>()).toMatchObject({ subscriptionId: "sub_1", state: DeliveryState.DELIVERED, pageSize: 7, since: { seconds: 1769860800n, nanos: 500000000 } })
+      expect(lastRequest<ListDeliveriesRequest>()).toMatchObject({
+        subscriptionId: "sub_1",
+        state: DeliveryState.DELIVERED,
+        pageSize: 7,
+        since: { seconds: 1769860800n, nanos: 500000000 },
+      })
     }
   })
 
@@ -43,23 +62,57 @@ describe("requests", () => {
   })
 
   test("with faults are answered with every one of them at once, named as the contract names them", async () => {
-    const body = { url: 7, colour: "red", eventTypes: "x", event_types: [], signatureStyle: "loud", source: { scheme: "hub", extra: 1 }, retryPolicy: [], timeoutMs: "soon" }
+    const body = {
+      url: 7,
+      colour: "red",
+      eventTypes: "x",
+      event_types: [],
+      signatureStyle: "loud",
+      source: { scheme: "hub", extra: 1 },
+      retryPolicy: [],
+      timeoutMs: "soon",
+    }
     const { status, json } = await doors.rest("POST", "/v1/applications/app_1/subscriptions?size=1", body)
     expect(status).toBe(400)
     expect(json).toMatchObject({ code: "invalid_argument", requestId: expect.any(String) })
-    expect(json.details.map(({ field }: { field: string }) => field).sort()).toEqual(
-      ["size", "subscription.colour", "subscription.event_types", "subscription.event_types", "subscription.retry_policy", "subscription.signature_style", "subscription.source.extra", "subscription.timeout_ms", "subscription.url"].sort(),
+    expect(json.details.map(({ field }: { field: string }) => field).toSorted()).toEqual(
+      [
+        "size",
+        "subscription.colour",
+        "subscription.event_types",
+        "subscription.event_types",
+        "subscription.retry_policy",
+        "subscription.signature_style",
+        "subscription.source.extra",
+        "subscription.timeout_ms",
+        "subscription.url",
+      ].toSorted(),
     )
-    expect(json.details).toContainEqual({ field: "subscription.signature_style", reason: "must be one of standard, hub, x-webhook-signature, x-signature" })
+    expect(json.details).toContainEqual({
+      field: "subscription.signature_style",
+      reason: "must be one of standard, hub, x-webhook-signature, x-signature",
+    })
     expect(JSON.stringify(json)).not.toContain("loud")
     expect(doors.asked).toHaveLength(0)
   })
 
   test("that break rules of the contract are answered with every rule that they break", async () => {
-    const { status, json } = await doors.rest("POST", "/v1/applications/app_1/subscriptions", { url: "", method: "GET", eventTypes: ["ok", "not ok"], timeoutMs: 5, headers: { "bad name": "x" } })
+    const { status, json } = await doors.rest("POST", "/v1/applications/app_1/subscriptions", {
+      url: "",
+      method: "GET",
+      eventTypes: ["ok", "not ok"],
+      timeoutMs: 5,
+      headers: { "bad name": "x" },
+    })
     expect(status).toBe(400)
-    expect(json.details.map(({ field }: { field: string }) => field).sort()).toEqual(
-      ["subscription.event_types[1]", 'subscription.headers["bad name"]', "subscription.method", "subscription.timeout_ms", "subscription.url"].sort(),
+    expect(json.details.map(({ field }: { field: string }) => field).toSorted()).toEqual(
+      [
+        "subscription.event_types[1]",
+        'subscription.headers["bad name"]',
+        "subscription.method",
+        "subscription.timeout_ms",
+        "subscription.url",
+      ].toSorted(),
     )
     expect(doors.asked).toHaveLength(0)
   })
@@ -81,17 +134,26 @@ describe("requests", () => {
     expect(doors.asked).toHaveLength(0)
   })
 
-  test.each(["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""])("with the content type %j are refused with 415", async (type) => {
-    const { status, json } = await doors.rest("POST", "/v1/applications/app_1/subscriptions", JSON.stringify(SUBSCRIPTION), { "content-type": type })
-    expect([status, json.code]).toEqual([415, "invalid_argument"])
-  })
+  test.each(["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""])(
+    "with the content type %j are refused with 415",
+    async (type) => {
+      const { status, json } = await doors.rest("POST", "/v1/applications/app_1/subscriptions", JSON.stringify(SUBSCRIPTION), {
+        "content-type": type,
+      })
+      expect([status, json.code]).toEqual([415, "invalid_argument"])
+    },
+  )
 
   test.each(["application/json; charset=utf-8", "application/merge-patch+json"])("with the content type %j are taken", async (type) => {
-    expect((await doors.rest("POST", "/v1/applications/app_1/subscriptions", JSON.stringify(SUBSCRIPTION), { "content-type": type })).status).toBe(201)
+    expect(
+      (await doors.rest("POST", "/v1/applications/app_1/subscriptions", JSON.stringify(SUBSCRIPTION), { "content-type": type })).status,
+    ).toBe(201)
   })
 
   test("that are compressed are refused with 415", async () => {
-    expect((await doors.rest("POST", "/v1/applications/app_1/subscriptions", SUBSCRIPTION, { "content-encoding": "gzip" })).status).toBe(415)
+    expect((await doors.rest("POST", "/v1/applications/app_1/subscriptions", SUBSCRIPTION, { "content-encoding": "gzip" })).status).toBe(
+      415,
+    )
   })
 })
 
@@ -111,24 +173,34 @@ describe("updates", () => {
     expect(json.details).toEqual([{ field: "subscription.url", reason: expect.any(String) }])
   })
 
-  test.each([[{}], [{ etag: "3" }], [undefined]])("by PATCH with %j, which changes nothing, are refused rather than taken for all fields", async (body) => {
-    const { status, json } = await doors.rest("PATCH", "/v1/subscriptions/sub_1", body)
-    expect([status, json.details[0].field]).toEqual([400, "update_mask"])
-  })
+  test.each([[{}], [{ etag: "3" }], [undefined]])(
+    "by PATCH with %j, which changes nothing, are refused rather than taken for all fields",
+    async (body) => {
+      const { status, json } = await doors.rest("PATCH", "/v1/subscriptions/sub_1", body)
+      expect([status, json.details[0].field]).toEqual([400, "update_mask"])
+    },
+  )
 
   test("by PATCH with a mask change what the mask names", async () => {
     await doors.rest("PATCH", "/v1/subscriptions/sub_1?updateMask=eventTypes", { description: "x" })
     expect(paths()).toEqual(["event_types"])
-    expect((await doors.rest("PATCH", "/v1/subscriptions/sub_1?updateMask=colour", { description: "x" })).json.details).toEqual([{ field: "update_mask", reason: "names no field: colour" }])
+    expect((await doors.rest("PATCH", "/v1/subscriptions/sub_1?updateMask=colour", { description: "x" })).json.details).toEqual([
+      { field: "update_mask", reason: "names no field: colour" },
+    ])
   })
 
   test("by PUT change every field and are judged whole", async () => {
-    expect((await doors.rest("PUT", "/v1/subscriptions/sub_1", { description: "x" })).json.details).toEqual([{ field: "subscription.url", reason: expect.any(String) }])
+    expect((await doors.rest("PUT", "/v1/subscriptions/sub_1", { description: "x" })).json.details).toEqual([
+      { field: "subscription.url", reason: expect.any(String) },
+    ])
     expect((await doors.rest("PUT", "/v1/subscriptions/sub_1", SUBSCRIPTION)).status).toBe(200)
     expect(paths() ?? []).toEqual([])
   })
 
-  test.each([["PATCH", { description: "x" }], ["PUT", SUBSCRIPTION]])("by %s carry If-Match as the etag of the resource", async (method, body) => {
+  test.each([
+    ["PATCH", { description: "x" }],
+    ["PUT", SUBSCRIPTION],
+  ])("by %s carry If-Match as the etag of the resource", async (method, body) => {
     await doors.rest(method, "/v1/subscriptions/sub_1", body, { "if-match": 'W/"7"' })
     expect(lastRequest<UpdateSubscriptionRequest>().subscription?.etag).toBe("7")
     expect(doors.asked.at(-1)?.call.ifMatch).toBe("7")
@@ -144,10 +216,23 @@ describe("updates", () => {
 
 describe("answers", () => {
   test("show every field in lowerCamelCase, enums as words, and leave out what is absent", async () => {
-    const subscription = { id: "sub_1", eventTypes: [], signatureStyle: SignatureStyle.X_WEBHOOK_SIGNATURE, etag: "4", createdAt: timestampFromMs(0) }
+    const subscription = {
+      id: "sub_1",
+      eventTypes: [],
+      signatureStyle: SignatureStyle.X_WEBHOOK_SIGNATURE,
+      etag: "4",
+      createdAt: timestampFromMs(0),
+    }
     doors.answers.set("UpdateSubscription", () => create(UpdateSubscriptionResponseSchema, { subscription }))
     const { json, headers } = await doors.rest("PUT", "/v1/subscriptions/sub_1", SUBSCRIPTION)
-    expect(json).toMatchObject({ id: "sub_1", eventTypes: [], signatureStyle: "x-webhook-signature", timeoutMs: 0, disabledReason: "", createdAt: "1970-01-01T00:00:00Z" })
+    expect(json).toMatchObject({
+      id: "sub_1",
+      eventTypes: [],
+      signatureStyle: "x-webhook-signature",
+      timeoutMs: 0,
+      disabledReason: "",
+      createdAt: "1970-01-01T00:00:00Z",
+    })
     for (const absent of ["bodyStyle", "secret", "rateLimit", "updatedAt", "enabled"]) expect(json).not.toHaveProperty(absent)
     expect(headers.get("etag")).toBe('"4"')
   })
@@ -155,7 +240,9 @@ describe("answers", () => {
   test("to lists have their collection even when it is empty, but not the parts that only single reads fill", async () => {
     doors.answers.set("ListSubscriptions", () => create(ListSubscriptionsResponseSchema))
     expect((await doors.rest("GET", "/v1/applications/app_1/subscriptions")).json).toEqual({ subscriptions: [], nextPageToken: "" })
-    doors.answers.set("ListDeliveries", () => create(ListDeliveriesResponseSchema, { deliveries: [{ id: "dlv_1", state: DeliveryState.DEAD }] }))
+    doors.answers.set("ListDeliveries", () =>
+      create(ListDeliveriesResponseSchema, { deliveries: [{ id: "dlv_1", state: DeliveryState.DEAD }] }),
+    )
     const { deliveries } = (await doors.rest("GET", "/v1/deliveries")).json
     expect(deliveries[0]).toMatchObject({ id: "dlv_1", state: "dead", attemptCount: 0 })
     expect(deliveries[0]).not.toHaveProperty("attempts")
@@ -204,10 +291,17 @@ describe("refusals", () => {
   })
 
   test("of a handler keep code, details, status and the time to wait", async () => {
-    doors.answers.set("GetApplication", () => refuse("invalid_argument", "Too bad.", { details: [{ field: "x", reason: "y" }], httpStatus: 422, retryAfterSeconds: 7 }))
+    doors.answers.set("GetApplication", () =>
+      refuse("invalid_argument", "Too bad.", { details: [{ field: "x", reason: "y" }], httpStatus: 422, retryAfterSeconds: 7 }),
+    )
     const { status, json, headers } = await doors.rest("GET", "/v1/applications/app_1")
     expect([status, headers.get("retry-after")]).toEqual([422, "7"])
-    expect(json).toEqual({ code: "invalid_argument", message: "Too bad.", details: [{ field: "x", reason: "y" }], requestId: headers.get("x-request-id") })
+    expect(json).toEqual({
+      code: "invalid_argument",
+      message: "Too bad.",
+      details: [{ field: "x", reason: "y" }],
+      requestId: headers.get("x-request-id"),
+    })
   })
 
   test("because the log is away are 503 with Retry-After, and say what is known of the outcome", async () => {
@@ -224,7 +318,9 @@ describe("refusals", () => {
     const { status, json } = await doors.rest("GET", "/v1/applications/app_1")
     expect([status, json.code]).toEqual([500, "internal"])
     expect(JSON.stringify(json)).not.toContain("hunter2")
-    expect(doors.failures).toEqual([{ door: "rest", method: "posthorn.v1.ApplicationService/GetApplication", requestId: json.requestId, cause }])
+    expect(doors.failures).toEqual([
+      { door: "rest", method: "posthorn.v1.ApplicationService/GetApplication", requestId: json.requestId, cause },
+    ])
     expect(doors.finished.at(-1)).toMatchObject({ code: "internal", method: "posthorn.v1.ApplicationService/GetApplication" })
   })
 

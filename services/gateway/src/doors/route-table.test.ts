@@ -35,7 +35,18 @@ test.each([
   expect(find(route)).toEqual(expected)
 })
 
-test.each(["GET /", "GET /v1", "GET /v1/", "GET /v1/events/", "GET /v1/events//payload", "GET /v1/events/evt_1/", "POST /v1/events/evt_1:other", "GET /v1/events/%E0%A4%A", "GET //v1/events", "GET /v1/events/:replay"])("%s leads nowhere", (route) => {
+test.each([
+  "GET /",
+  "GET /v1",
+  "GET /v1/",
+  "GET /v1/events/",
+  "GET /v1/events//payload",
+  "GET /v1/events/evt_1/",
+  "POST /v1/events/evt_1:other",
+  "GET /v1/events/%E0%A4%A",
+  "GET //v1/events",
+  "GET /v1/events/:replay",
+])("%s leads nowhere", (route) => {
   expect(find(route)).toBeUndefined()
 })
 

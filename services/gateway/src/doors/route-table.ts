@@ -47,9 +47,8 @@ export class RouteTable<T> {
 
   /** `path` is without a query and still percent-encoded. */
   find(httpMethod: string, path: string): Match<T> | OtherMethods | undefined {
-    const { segments, verb } = split(path)
     const values: string[] = []
-    const leaves = walk(this.#root, segments, 0, verb, values)
+    const leaves = walk(this.#root, 0, { ...split(path), values })
     const leaf = leaves?.get(httpMethod)
     if (leaves === undefined || leaf === undefined) return leaves && { allow: [...leaves.keys()] }
     const decoded = values.map(decode)
@@ -58,16 +57,23 @@ export class RouteTable<T> {
   }
 }
 
+interface Way {
+  readonly segments: readonly string[]
+  readonly verb: string
+  /** Filled on the way with what the variables stand for. */
+  readonly values: string[]
+}
+
 /** Literals go first; a way that ends nowhere is given up for the variable beside it. */
-function walk<T>(branch: Branch<T>, segments: readonly string[], at: number, verb: string, values: string[]): Map<string, Leaf<T>> | undefined {
-  const segment = segments[at]
-  if (segment === undefined) return branch.leaves.get(verb)
+function walk<T>(branch: Branch<T>, at: number, way: Way): Map<string, Leaf<T>> | undefined {
+  const segment = way.segments[at]
+  if (segment === undefined) return branch.leaves.get(way.verb)
   const literal = branch.literals.get(segment)
-  const found = literal && walk(literal, segments, at + 1, verb, values)
+  const found = literal && walk(literal, at + 1, way)
   if (found !== undefined || branch.variable === undefined || segment === "") return found
-  values.push(segment)
-  const further = walk(branch.variable, segments, at + 1, verb, values)
-  if (further === undefined) values.pop()
+  way.values.push(segment)
+  const further = walk(branch.variable, at + 1, way)
+  if (further === undefined) way.values.pop()
   return further
 }
 

@@ -3,7 +3,16 @@ import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } f
 import { credentials, loadPackageDefinition, makeClientConstructor, Metadata, type ServiceError } from "@grpc/grpc-js"
 import { create } from "@bufbuild/protobuf"
 import { refuse } from "@posthorn/core"
-import { BadRequestSchema, GetApplicationResponseSchema, IngestService, KeyService, ApplicationService, RequestInfoSchema, RetryInfoSchema, SubscriptionService } from "@posthorn/proto"
+import {
+  BadRequestSchema,
+  GetApplicationResponseSchema,
+  IngestService,
+  KeyService,
+  ApplicationService,
+  RequestInfoSchema,
+  RetryInfoSchema,
+  SubscriptionService,
+} from "@posthorn/proto"
 import { service as healthService } from "grpc-health-check"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { openTestDoors, type TestDoors } from "./doors-under-test.ts"
@@ -29,7 +38,10 @@ const transports = {
 }
 
 async function errorOf(call: Promise<unknown>): Promise<ConnectError> {
-  const thrown: unknown = await call.then(() => undefined, (error: unknown) => error)
+  const thrown: unknown = await call.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
   if (!(thrown instanceof ConnectError)) throw new Error(`not a ConnectError: ${String(thrown)}`)
   return thrown
 }
@@ -42,21 +54,45 @@ describe.each(Object.entries(transports))("%s", (name, transport) => {
     const ids: (string | null)[] = []
     const client = createClient(ApplicationService, transport())
     const read = (headers: Headers) => ids.push(headers.get("x-request-id"))
-    const response = await client.getApplication({ applicationId: "app_1" }, { headers: { authorization: "Bearer viewer", "x-request-id": "r-1" }, onHeader: read, onTrailer: read })
+    const response = await client.getApplication(
+      { applicationId: "app_1" },
+      { headers: { authorization: "Bearer viewer", "x-request-id": "r-1" }, onHeader: read, onTrailer: read },
+    )
     expect(response.application?.id).toBe("app_1")
     expect(ids).toContain("r-1")
-    expect(doors.asked[0]?.call).toMatchObject({ door, requestId: "r-1", remoteAddress: expect.stringContaining("127.0.0.1") as string, caller: { applicationId: "app_1" } })
+    expect(doors.asked[0]?.call).toMatchObject({
+      door,
+      requestId: "r-1",
+      remoteAddress: expect.stringContaining("127.0.0.1") as string,
+      caller: { applicationId: "app_1" },
+    })
   })
 
   test("refuses with the violations as google.rpc details", async () => {
-    const error = await errorOf(createClient(SubscriptionService, transport()).createSubscription({ applicationId: "app_1", subscription: { url: "", method: "GET" } }, operator))
+    const error = await errorOf(
+      createClient(SubscriptionService, transport()).createSubscription(
+        { applicationId: "app_1", subscription: { url: "", method: "GET" } },
+        operator,
+      ),
+    )
     expect(error.code).toBe(Code.InvalidArgument)
-    expect(error.findDetails(BadRequestSchema)[0]?.fieldViolations.map(({ field }) => field).sort()).toEqual(["subscription.method", "subscription.url"])
+    expect(
+      error
+        .findDetails(BadRequestSchema)[0]
+        ?.fieldViolations.map(({ field }) => field)
+        .toSorted(),
+    ).toEqual(["subscription.method", "subscription.url"])
     expect(error.findDetails(RequestInfoSchema)[0]?.requestId).toBe(error.metadata.get("x-request-id"))
   })
 
   test("knows roles", async () => {
-    const call = (key: string) => errorOf(createClient(KeyService, transport()).createKey({ applicationId: "app_1", key: { role: 4 } }, { headers: { authorization: `Bearer ${key}` } }))
+    const call = (key: string) =>
+      errorOf(
+        createClient(KeyService, transport()).createKey(
+          { applicationId: "app_1", key: { role: 4 } },
+          { headers: { authorization: `Bearer ${key}` } },
+        ),
+      )
     expect((await call("nobody")).code).toBe(Code.Unauthenticated)
     expect((await call("viewer")).code).toBe(Code.PermissionDenied)
   })
@@ -75,29 +111,55 @@ describe.each(Object.entries(transports))("%s", (name, transport) => {
     const client: Client<typeof IngestService> = createClient(IngestService, transport())
     const payload = Uint8Array.from([0, 255, 10])
     expect((await client.publish({ type: "a", content: { case: "payload", value: payload } }, operator)).id).toBe("evt_1")
-    const batch = await client.publishBatch({ events: [{ type: "b", content: { case: "data", value: { kind: { case: "stringValue", value: "é" } } } }, { type: "refuse.me" }] }, operator)
+    const batch = await client.publishBatch(
+      { events: [{ type: "b", content: { case: "data", value: { kind: { case: "stringValue", value: "é" } } } }, { type: "refuse.me" }] },
+      operator,
+    )
     expect(batch.results.map(({ result }) => result.case)).toEqual(["accepted", "refused"])
-    expect(doors.published.map((input) => Buffer.from(input.payload))).toEqual([Buffer.from(payload), Buffer.from('"é"'), Buffer.from("null")])
+    expect(doors.published.map((input) => Buffer.from(input.payload))).toEqual([
+      Buffer.from(payload),
+      Buffer.from('"é"'),
+      Buffer.from("null"),
+    ])
   })
 
   test("lets a handler see that its caller went away", async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const leave = new AbortController()
-    doors.answers.set("GetApplication", (_, { signal }) => new Promise((answer) => {
-      signal.addEventListener("abort", () => {
-        answer(refuse("deadline_exceeded", "Gone."))
-        resolve()
-      })
-      leave.abort()
-    }))
-    await errorOf(createClient(ApplicationService, transport()).getApplication({ applicationId: "app_1" }, { ...operator, signal: leave.signal }))
+    doors.answers.set(
+      "GetApplication",
+      (_, { signal }) =>
+        new Promise((answer) => {
+          signal.addEventListener("abort", () => {
+            answer(refuse("deadline_exceeded", "Gone."))
+            resolve()
+          })
+          leave.abort()
+        }),
+    )
+    await errorOf(
+      createClient(ApplicationService, transport()).getApplication({ applicationId: "app_1" }, { ...operator, signal: leave.signal }),
+    )
     await promise
   })
 })
 
 describe("the gRPC port", () => {
   test("refuses bytes that are not the request's message", async () => {
-    const Raw = makeClientConstructor({ get: { path: "/posthorn.v1.ApplicationService/GetApplication", requestStream: false, responseStream: false, requestSerialize: (bytes: Buffer) => bytes, requestDeserialize: (bytes: Buffer) => bytes, responseSerialize: (bytes: Buffer) => bytes, responseDeserialize: (bytes: Buffer) => bytes } }, "Raw")
+    const Raw = makeClientConstructor(
+      {
+        get: {
+          path: "/posthorn.v1.ApplicationService/GetApplication",
+          requestStream: false,
+          responseStream: false,
+          requestSerialize: (bytes: Buffer) => bytes,
+          requestDeserialize: (bytes: Buffer) => bytes,
+          responseSerialize: (bytes: Buffer) => bytes,
+          responseDeserialize: (bytes: Buffer) => bytes,
+        },
+      },
+      "Raw",
+    )
     const client = new Raw(doors.grpcAddress, credentials.createInsecure())
     const metadata = new Metadata()
     metadata.set("authorization", "Bearer operator")
@@ -139,11 +201,15 @@ describe("reflection", () => {
   test.each(["v1", "v1alpha"])("%s tells the services, and each with everything that it imports", async (version) => {
     const ask = await reflectionClient(version)
     const listed = (await ask({ listServices: "" })).listServicesResponse.service.map(({ name }: { name: string }) => name)
-    expect(listed).toEqual(expect.arrayContaining(["posthorn.v1.IngestService", "posthorn.v1.SubscriptionService", "grpc.health.v1.Health"]))
+    expect(listed).toEqual(
+      expect.arrayContaining(["posthorn.v1.IngestService", "posthorn.v1.SubscriptionService", "grpc.health.v1.Health"]),
+    )
     for (const fileByFilename of ["google/api/annotations.proto", "buf/validate/validate.proto", "google/protobuf/descriptor.proto"]) {
       expect((await ask({ fileByFilename })).fileDescriptorResponse.fileDescriptorProto.length).toBeGreaterThan(0)
     }
-    expect((await ask({ fileContainingSymbol: "posthorn.v1.KeyService" })).fileDescriptorResponse.fileDescriptorProto.length).toBeGreaterThan(0)
+    expect(
+      (await ask({ fileContainingSymbol: "posthorn.v1.KeyService" })).fileDescriptorResponse.fileDescriptorProto.length,
+    ).toBeGreaterThan(0)
     expect((await ask({ fileContainingSymbol: "posthorn.log.v1.EventAccepted" })).errorResponse.errorCode).toBe(Code.NotFound)
   })
 })

@@ -1,0 +1,87 @@
+import type { AnalyticsWriter } from "@posthorn/analytics"
+import { limits, PROJECTED_TOPICS, type Topic } from "@posthorn/core"
+import type { EventLog, GroupHandler, GroupMember } from "@posthorn/log"
+import type { Clock } from "@posthorn/runtime"
+import type { StatusKeeper, StatusProjection } from "@posthorn/store"
+import { ClickHouseSink } from "./clickhouse-sink.ts"
+import { GROUPS, type ProjectorEvents, type View } from "./events.ts"
+import { PostgresSink } from "./postgres-sink.ts"
+
+export { LOG_FIELDS as projectorLogFields, projectorEvents } from "./events.ts"
+
+export interface ProjectorOptions {
+  readonly log: EventLog
+  readonly status: StatusProjection & StatusKeeper
+  readonly analytics: AnalyticsWriter
+  readonly clock: Clock
+  /** How long status rows are kept. */
+  readonly retentionHours: number
+  readonly events: ProjectorEvents
+  /** A group member is lost for good: the process should end. */
+  readonly failed: (error: Error) => void
+}
+
+export interface Projector {
+  /** Unix milliseconds at which every group last heard from the log. */
+  readonly lastContactMs: number
+  /** Stops taking work, waits for what is under way, commits and leaves. */
+  stop(): Promise<void>
+}
+
+/** What ClickHouse is given: the other topics hold nothing that it counts. */
+const TOPICS = { postgres: PROJECTED_TOPICS, clickhouse: ["events", "attempts"] } as const satisfies Record<View, readonly Topic[]>
+const LAG_INTERVAL_MS = 5000
+
+/** Starts the projection into both views, each in a group of its own so that one store being down delays only itself. Any number of projectors may run. */
+export async function startProjector(options: ProjectorOptions): Promise<Projector> {
+  const { log, status, clock, events, retentionHours } = options
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const postgres = new PostgresSink({ ...options, signal })
+  const clickhouse = new ClickHouseSink({ ...options, signal })
+  const handlers: Record<View, Omit<GroupHandler, "failed">> = {
+    postgres: {
+      assigned: (partition) => postgres.assigned(partition),
+      records: (partition, records) => postgres.records(partition, records),
+      revoked: (partition) => postgres.revoked(partition),
+    },
+    clickhouse: { records: (partition, records) => clickhouse.records(partition, records), revoked: (partition) => clickhouse.revoked(partition) },
+  }
+  const join = (view: View): Promise<GroupMember> => {
+    const failed = (error: Error): void => {
+      events.memberFailed(GROUPS[view], error)
+      options.failed(error)
+    }
+    // An insert into ClickHouse waits for company, and a partition must not be held back meanwhile.
+    const windowRecords = view === "clickhouse" ? limits.ANALYTICS_ROWS_MAX : limits.WINDOW_RECORDS_MAX
+    return log.join({ group: GROUPS[view], topics: TOPICS[view], handler: { ...handlers[view], failed }, windowRecords })
+  }
+  const members = [await join("postgres"), await join("clickhouse")]
+  const retain = (): void => void status.retain({ nowMs: clock.nowMs(), retentionHours }).then(events.retained, events.retentionFailed)
+  const timers = [setInterval(retain, limits.STORE_RETENTION_INTERVAL_MS), setInterval(() => void tellLag(log, events), LAG_INTERVAL_MS)]
+  retain()
+  return {
+    get lastContactMs() {
+      return Math.min(...members.map((member) => member.lastContactMs))
+    },
+    async stop() {
+      for (const timer of timers) clearInterval(timer)
+      // What is in flight is finished if its store takes it in time, and left to the next start otherwise.
+      await Promise.all(members.map((member) => member.leave()))
+      stopping.abort()
+    },
+  }
+}
+
+async function tellLag(log: EventLog, events: ProjectorEvents): Promise<void> {
+  try {
+    for (const view of ["postgres", "clickhouse"] as const) {
+      const lags = await log.lag(GROUPS[view], TOPICS[view])
+      for (const topic of TOPICS[view]) {
+        events.lagSeen(view, topic, lags.filter((lag) => lag.topic === topic).reduce((sum, { committed, high }) => sum + Math.max(0, high - committed), 0))
+      }
+    }
+  } catch (error) {
+    events.lagUnknown(error)
+  }
+}
