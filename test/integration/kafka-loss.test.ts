@@ -32,7 +32,7 @@ describe.skipIf(missing !== undefined)(`acknowledged records when a broker of th
     await kafka.remove()
   })
 
-  test("the client alone resolves sends that were not sent; the log loses nothing and keeps the order of every key", { timeout: 2 * TIME_MAX_MS }, async () => {
+  test("the client alone resolves sends that were not sent; the log loses nothing, keeps the order of every key, and its groups are given everything", { timeout: 2 * TIME_MAX_MS }, async () => {
     const naive = await startNaiveWriter(kafka.addresses)
     const ours = await startOurWriter(kafka.addresses)
     const deadline = performance.now() + TIME_MAX_MS
@@ -58,6 +58,7 @@ describe.skipIf(missing !== undefined)(`acknowledged records when a broker of th
 
     const lost = [...ours.acknowledged].filter(([key, position]) => ours.inLog.get(placeOf(position)) !== key)
     expect(lost, "acknowledged records that are not where they were said to be").toEqual([])
+    expect([...ours.acknowledged.values()].filter((position) => !ours.handedOver.has(placeOf(position))), "acknowledged records that the group was not given").toEqual([])
     for (const offsets of ours.offsetsByCaller) expect(offsets).toEqual([...offsets].sort((a, b) => a - b))
   })
 })
@@ -82,14 +83,29 @@ async function undergo(fault: (typeof FAULTS)[number], broker: KafkaBroker, ours
 
 const placeOf = ({ partition, offset }: Position): string => `${partition}/${offset}`
 
-/** Appends through the log, each caller its own key, one after the other. */
+/** Appends through the log, each caller its own key, one after the other, and reads along in a group. */
 async function startOurWriter(brokers: readonly string[]) {
   const log = await createKafkaLog({ brokers, partitions: PARTITIONS, prefix: "ours.", clientId: "ours" })
   const acknowledged = new Map<string, Position>()
   const offsetsByCaller = Array.from({ length: CALLERS }, (): number[] => [])
   const inLog = new Map<string, string>()
+  const handedOver = new Set<string>()
   let running = true
   let rejected = 0
+  const failures: Error[] = []
+  await log.join({
+    group: "along",
+    topics: ["events"],
+    handler: {
+      records: (partition, records) => {
+        for (const record of records) {
+          handedOver.add(placeOf(record))
+          partition.finish(record.offset)
+        }
+      },
+      failed: (error) => failures.push(error),
+    },
+  })
   const call = async (offsets: number[], caller: number): Promise<void> => {
     for (let serial = 0; running; serial++) {
       const value = `${caller}-${serial}`
@@ -112,9 +128,11 @@ async function startOurWriter(brokers: readonly string[]) {
     await log.read(ranges, (records) => {
       for (const record of records) inLog.set(placeOf(record), String(Buffer.from(record.value)))
     })
+    await eventually(() => [...inLog.keys()].every((place) => handedOver.has(place)), { timeoutMs: 60_000, what: "the group being given everything" })
+    expect(failures).toEqual([])
     await log.close()
   }
-  return { acknowledged, rejected: () => rejected, offsetsByCaller, inLog, stop }
+  return { acknowledged, rejected: () => rejected, offsetsByCaller, inLog, handedOver, stop }
 }
 
 /** Sends as the client's documentation says, one send at a time, and believes what resolves. */

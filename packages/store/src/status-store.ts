@@ -122,4 +122,3 @@ export class StoreUnavailable extends Error {
     super(message, { cause })
   }
 }
-

@@ -84,5 +84,9 @@ function batchOf(stretches: readonly Stretch[]): AnalyticsBatch {
     if (event) events.push(event)
     if (attempt) attempts.push(attempt)
   }
-  return { events, attempts, token: stretches.map(({ partition, first, next }) => `${partition.topic}/${partition.partition}/${first}-${next - 1}`).join(",") }
+  return {
+    events,
+    attempts,
+    token: stretches.map(({ partition, first, next }) => `${partition.topic}/${partition.partition}/${first}-${next - 1}`).join(","),
+  }
 }

@@ -2,7 +2,20 @@ import { PROJECTED_TOPICS, type Topic } from "@posthorn/core"
 import type { Logger, Metrics } from "@posthorn/runtime"
 
 /** The only fields of this service's log lines. */
-export const LOG_FIELDS = ["group", "view", "topic", "partition", "offset", "reason", "count", "durationMs", "dropped", "kept", "deadLetters", "claims"] as const
+export const LOG_FIELDS = [
+  "group",
+  "view",
+  "topic",
+  "partition",
+  "offset",
+  "reason",
+  "count",
+  "durationMs",
+  "dropped",
+  "kept",
+  "deadLetters",
+  "claims",
+] as const
 type Log = Logger<(typeof LOG_FIELDS)[number]>
 
 const VIEWS = ["postgres", "clickhouse"] as const
@@ -18,17 +31,32 @@ interface Place {
 
 /** Every log line and metric of the projector. */
 export function projectorEvents(log: Log, metrics: Metrics) {
-  const projected = metrics.counter({ name: "posthorn_projected_records_total", help: "Records taken into a view.", labels: { view: VIEWS } })
+  const projected = metrics.counter({
+    name: "posthorn_projected_records_total",
+    help: "Records taken into a view.",
+    labels: { view: VIEWS },
+  })
   const batches = metrics.histogram({
     name: "posthorn_projection_batch_seconds",
     help: "How long a view took to take a batch.",
     labels: { view: VIEWS },
     buckets: BATCH_BUCKETS_SECONDS,
   })
-  const failures = metrics.counter({ name: "posthorn_projection_failures_total", help: "Batches that a view could not take, and will be given again.", labels: { view: VIEWS } })
+  const failures = metrics.counter({
+    name: "posthorn_projection_failures_total",
+    help: "Batches that a view could not take, and will be given again.",
+    labels: { view: VIEWS },
+  })
   const stale = metrics.counter({ name: "posthorn_projection_stale_total", help: "Batches that somebody else had projected." })
-  const dead = metrics.counter({ name: "posthorn_dead_letters_total", help: "Dead letters written, by reason.", labels: { reason: ["retries_exhausted", "endpoint_gone", "poison"] } })
-  const unreadable = metrics.counter({ name: "posthorn_unreadable_dead_letters_total", help: "Records of dead-letters that could not be decoded and are left out." })
+  const dead = metrics.counter({
+    name: "posthorn_dead_letters_total",
+    help: "Dead letters written, by reason.",
+    labels: { reason: ["retries_exhausted", "endpoint_gone", "poison"] },
+  })
+  const unreadable = metrics.counter({
+    name: "posthorn_unreadable_dead_letters_total",
+    help: "Records of dead-letters that could not be decoded and are left out.",
+  })
   const lag = metrics.gauge({
     name: "posthorn_log_lag_records",
     help: "Records that a group has not finished.",
@@ -70,7 +98,8 @@ export function projectorEvents(log: Log, metrics: Metrics) {
     },
     retained(done: { dropped: readonly string[]; kept: readonly string[]; deadLetters: number; claims: number }): void {
       const { dropped, kept, deadLetters, claims } = done
-      if (dropped.length + kept.length + deadLetters + claims > 0) log.info("old rows let go", { dropped: dropped.join(","), kept: kept.join(","), deadLetters, claims })
+      if (dropped.length + kept.length + deadLetters + claims > 0)
+        log.info("old rows let go", { dropped: dropped.join(","), kept: kept.join(","), deadLetters, claims })
     },
     retentionFailed(error: unknown): void {
       log.warn("letting old rows go failed; trying again later", { error })

@@ -4,7 +4,15 @@ import type { AnalyticsBatch, AnalyticsWriter } from "@posthorn/analytics"
 import { attemptIdOf, deliveryIdOf, formatId, isRefusal, PROJECTED_TOPICS, type Topic } from "@posthorn/core"
 import type { EventLog, NewRecord } from "@posthorn/log"
 import { createMemoryLog, type MemoryLog } from "@posthorn/log/memory"
-import { AttemptRecordSchema, DeadLetterReason, DeliveryState, EventAcceptedSchema, ListDeadLettersRequestSchema, ListDeliveriesRequestSchema, Outcome } from "@posthorn/proto"
+import {
+  AttemptRecordSchema,
+  DeadLetterReason,
+  DeliveryState,
+  EventAcceptedSchema,
+  ListDeadLettersRequestSchema,
+  ListDeliveriesRequestSchema,
+  Outcome,
+} from "@posthorn/proto"
 import { createLogger, Metrics, systemClock } from "@posthorn/runtime"
 import { StoreUnavailable, type StatusStore } from "@posthorn/store"
 import { startEmbeddedPostgres, type EmbeddedPostgres } from "@posthorn/store/embedded"
@@ -54,7 +62,11 @@ afterEach(async () => {
 async function query(to: string, text: string): Promise<readonly Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: to })
   await client.connect()
-  return (await client.query<Record<string, unknown>>(text).finally(() => client.end())).rows
+  try {
+    return (await client.query<Record<string, unknown>>(text)).rows
+  } finally {
+    await client.end()
+  }
 }
 
 /** Analytics that keeps what it was given, by identity. */
@@ -74,7 +86,16 @@ function analyticsInMemory() {
 
 async function start(more: Partial<ProjectorOptions> & { log?: EventLog } = {}): Promise<Projector> {
   const events = projectorEvents(createLogger({ service: "projector", level: "silent", fields: LOG_FIELDS }), new Metrics())
-  const options: ProjectorOptions = { log, status: store, analytics: analyticsInMemory().writer, clock: systemClock, retentionHours: 1_000_000, events, failed: () => undefined, ...more }
+  const options: ProjectorOptions = {
+    log,
+    status: store,
+    analytics: analyticsInMemory().writer,
+    clock: systemClock,
+    retentionHours: 1_000_000,
+    events,
+    failed: () => undefined,
+    ...more,
+  }
   const projector = await startProjector(options)
   running.push(projector)
   return projector
@@ -82,11 +103,21 @@ async function start(more: Partial<ProjectorOptions> & { log?: EventLog } = {}):
 
 /** An accepted event and its delivery, which is delivered at the second attempt. */
 function recordsOf(number: number): NewRecord[] {
-  const idOf = (kind: "event" | "subscription", of: number) => formatId(kind, Uint8Array.from({ length: 16 }, (_, index) => (index === 14 ? of >> 8 : index === 15 ? of & 255 : 0)))
+  const idOf = (kind: "event" | "subscription", of: number) =>
+    formatId(
+      kind,
+      Uint8Array.from({ length: 16 }, (_, index) => (index === 14 ? of >> 8 : index === 15 ? of & 255 : 0)),
+    )
   const [eventId, subscriptionId] = [idOf("event", number), idOf("subscription", number % 7)]
   const deliveryId = deliveryIdOf(eventId, subscriptionId)
   const at = timestampFromMs(NOW_MS + number)
-  const event = create(EventAcceptedSchema, { eventId, applicationId: APPLICATION, type: "order.created", payload: Buffer.from(`{"number":${number}}`), acceptedAt: at })
+  const event = create(EventAcceptedSchema, {
+    eventId,
+    applicationId: APPLICATION,
+    type: "order.created",
+    payload: Buffer.from(`{"number":${number}}`),
+    acceptedAt: at,
+  })
   const delivery = { deliveryId, applicationId: APPLICATION, eventId, subscriptionId, eventType: "order.created", createdAt: at }
   const attempt = (attemptNumber: number, statusCode: number) =>
     create(AttemptRecordSchema, {
@@ -95,7 +126,14 @@ function recordsOf(number: number): NewRecord[] {
         value: {
           delivery,
           round: 1,
-          attempt: { id: attemptIdOf(deliveryId, 1, attemptNumber), number: attemptNumber, statusCode, outcome: statusCode === 200 ? Outcome.DELIVERED : Outcome.FAILED, startedAt: at, finishedAt: at },
+          attempt: {
+            id: attemptIdOf(deliveryId, 1, attemptNumber),
+            number: attemptNumber,
+            statusCode,
+            outcome: statusCode === 200 ? Outcome.DELIVERED : Outcome.FAILED,
+            startedAt: at,
+            finishedAt: at,
+          },
           state: statusCode === 200 ? DeliveryState.DELIVERED : DeliveryState.RETRYING,
         },
       },
@@ -103,7 +141,11 @@ function recordsOf(number: number): NewRecord[] {
   const created = create(AttemptRecordSchema, { record: { case: "created", value: { delivery, firstDueAt: at } } })
   return [
     { topic: "events", key: `${APPLICATION}/${eventId}`, value: toBinary(EventAcceptedSchema, event) },
-    ...[created, attempt(1, 503), attempt(2, 200)].map((record): NewRecord => ({ topic: "attempts", key: subscriptionId, value: toBinary(AttemptRecordSchema, record) })),
+    ...[created, attempt(1, 503), attempt(2, 200)].map((record): NewRecord => ({
+      topic: "attempts",
+      key: subscriptionId,
+      value: toBinary(AttemptRecordSchema, record),
+    })),
   ]
 }
 
@@ -112,9 +154,15 @@ const publish = (from: number, to: number) => log.append(Array.from({ length: to
 /** Every delivery is delivered at its second attempt, and the store is at the end of the log. */
 async function everythingProjected(count: number): Promise<void> {
   await eventually(async () => {
-    const [found] = await query(url, "select count(*)::int as deliveries, count(*) filter (where state = 'delivered' and attempt_count = 2)::int as delivered from posthorn.deliveries")
+    const [found] = await query(
+      url,
+      "select count(*)::int as deliveries, count(*) filter (where state = 'delivered' and attempt_count = 2)::int as delivered from posthorn.deliveries",
+    )
     expect(found).toEqual({ deliveries: count, delivered: count })
-    const [others] = await query(url, "select (select count(*)::int from posthorn.events) as events, (select count(*)::int from posthorn.attempts) as attempts")
+    const [others] = await query(
+      url,
+      "select (select count(*)::int from posthorn.events) as events, (select count(*)::int from posthorn.attempts) as attempts",
+    )
     expect(others).toEqual({ events: count, attempts: 2 * count })
     await atEnd()
   }, WAIT)
@@ -122,7 +170,9 @@ async function everythingProjected(count: number): Promise<void> {
 
 async function atEnd(): Promise<void> {
   const positions = await query(url, "select topic, partition, next_offset::int as next from posthorn.projector_offset")
-  const ends = await Promise.all(PROJECTED_TOPICS.map(async (topic) => (await log.ends(topic)).map(({ partition, high }) => ({ topic, partition, next: high }))))
+  const ends = await Promise.all(
+    PROJECTED_TOPICS.map(async (topic) => (await log.ends(topic)).map(({ partition, high }) => ({ topic, partition, next: high }))),
+  )
   expect(new Set(positions.map((row) => JSON.stringify(row)))).toEqual(new Set(ends.flat().map((row) => JSON.stringify(row))))
 }
 
@@ -137,19 +187,23 @@ test("both views hold what the log holds", { timeout: 60_000 }, async () => {
   expect(!isRefusal(answer) && answer.deliveries[0]).toMatchObject({ state: DeliveryState.DELIVERED, lastStatusCode: 200 })
 })
 
-test("projectors share the work, and when one vanishes in the middle nothing is lost and nothing counts twice", { timeout: 60_000 }, async () => {
-  const other = log.another()
-  await start()
-  await start({ log: other })
-  await publish(0, 200)
-  const restore = other.cutOff()
-  await publish(200, 500)
-  await everythingProjected(500)
-  restore()
-  await publish(500, 600)
-  await everythingProjected(600)
-  await other.close()
-})
+test(
+  "projectors share the work, and when one vanishes in the middle nothing is lost and nothing counts twice",
+  { timeout: 60_000 },
+  async () => {
+    const other = log.another()
+    await start()
+    await start({ log: other })
+    await publish(0, 200)
+    const restore = other.cutOff()
+    await publish(200, 500)
+    await everythingProjected(500)
+    restore()
+    await publish(500, 600)
+    await everythingProjected(600)
+    await other.close()
+  },
+)
 
 test("a store that fails before, or right after, it has done a batch ends up with every record once", { timeout: 60_000 }, async () => {
   let calls = 0
@@ -189,23 +243,34 @@ test("analytics being down delays only itself, and it gets the same rows under t
   await eventually(() => expect([analytics.events.size, analytics.attempts.size]).toEqual([100, 200]), WAIT)
 })
 
-test("a record that nobody can read becomes one dead letter and stops nothing, also when it is read again", { timeout: 60_000 }, async () => {
-  const poisoned: Topic[] = ["config", "events", "attempts", "dead-letters"]
-  const poison = poisoned.flatMap((topic) => [Buffer.from("not ours"), new Uint8Array()].map((value): NewRecord => ({ topic, key: "k", value })))
-  await publish(0, 20)
-  await log.append(poison)
-  await publish(20, 40)
-  const first = await start()
-  await everythingProjected(40)
-  await first.stop()
-  // As if the store had been restored from an older copy.
-  await query(url, "update posthorn.projector_offset set next_offset = 0 where topic in ('events', 'attempts')")
-  await start()
-  await everythingProjected(40)
-  const answer = await store.listDeadLetters("every application", create(ListDeadLettersRequestSchema, { reason: DeadLetterReason.POISON }))
-  if (isRefusal(answer)) throw new Error(answer.message)
-  expect(answer.deadLetters.map(({ applicationId, error }) => [applicationId, error.length > 0])).toEqual(Array.from({ length: 6 }, () => ["", true]))
-})
+test(
+  "a record that nobody can read becomes one dead letter and stops nothing, also when it is read again",
+  { timeout: 60_000 },
+  async () => {
+    const poisoned: Topic[] = ["config", "events", "attempts", "dead-letters"]
+    const poison = poisoned.flatMap((topic) =>
+      [Buffer.from("not ours"), new Uint8Array()].map((value): NewRecord => ({ topic, key: "k", value })),
+    )
+    await publish(0, 20)
+    await log.append(poison)
+    await publish(20, 40)
+    const first = await start()
+    await everythingProjected(40)
+    await first.stop()
+    // As if the store had been restored from an older copy.
+    await query(url, "update posthorn.projector_offset set next_offset = 0 where topic in ('events', 'attempts')")
+    await start()
+    await everythingProjected(40)
+    const answer = await store.listDeadLetters(
+      "every application",
+      create(ListDeadLettersRequestSchema, { reason: DeadLetterReason.POISON }),
+    )
+    if (isRefusal(answer)) throw new Error(answer.message)
+    expect(answer.deadLetters.map(({ applicationId, error }) => [applicationId, error.length > 0])).toEqual(
+      Array.from({ length: 6 }, () => ["", true]),
+    )
+  },
+)
 
 test("empty tables are filled again from the beginning of the log, whatever was committed", { timeout: 60_000 }, async () => {
   await publish(0, 50)

@@ -45,7 +45,10 @@ export async function startProjector(options: ProjectorOptions): Promise<Project
       records: (partition, records) => postgres.records(partition, records),
       revoked: (partition) => postgres.revoked(partition),
     },
-    clickhouse: { records: (partition, records) => clickhouse.records(partition, records), revoked: (partition) => clickhouse.revoked(partition) },
+    clickhouse: {
+      records: (partition, records) => clickhouse.records(partition, records),
+      revoked: (partition) => clickhouse.revoked(partition),
+    },
   }
   const join = (view: View): Promise<GroupMember> => {
     const failed = (error: Error): void => {
@@ -78,7 +81,11 @@ async function tellLag(log: EventLog, events: ProjectorEvents): Promise<void> {
     for (const view of ["postgres", "clickhouse"] as const) {
       const lags = await log.lag(GROUPS[view], TOPICS[view])
       for (const topic of TOPICS[view]) {
-        events.lagSeen(view, topic, lags.filter((lag) => lag.topic === topic).reduce((sum, { committed, high }) => sum + Math.max(0, high - committed), 0))
+        events.lagSeen(
+          view,
+          topic,
+          lags.filter((lag) => lag.topic === topic).reduce((sum, { committed, high }) => sum + Math.max(0, high - committed), 0),
+        )
       }
     }
   } catch (error) {

@@ -54,10 +54,12 @@ export class RecordQueue {
   take({ recordsMax, bytesMax }: { readonly recordsMax: number; readonly bytesMax: number }): Stretch[] {
     const stretches: Stretch[] = []
     let [recordsLeft, bytesLeft] = [recordsMax, bytesMax]
-    for (const [partition, waiting] of [...this.#partitions]) {
+    // A copy: what has had its turn goes to the end meanwhile.
+    for (const [partition, waiting] of Array.from(this.#partitions)) {
       if (recordsLeft === 0 || bytesLeft <= 0) break
       let count = 0
-      for (; count < waiting.records.length && count < recordsLeft && bytesLeft > 0; count++) bytesLeft -= waiting.records[count]?.value.length ?? 0
+      for (; count < waiting.records.length && count < recordsLeft && bytesLeft > 0; count++)
+        bytesLeft -= waiting.records[count]?.value.length ?? 0
       const records = waiting.records.splice(0, count)
       const last = records.at(-1)
       if (last === undefined) continue

@@ -1,6 +1,15 @@
 import { createClickHouseAnalytics } from "@posthorn/analytics/clickhouse"
 import { openLog } from "@posthorn/log/open"
-import { checkHealth, createLogger, Metrics, startHealthServer, systemClock, type EnvConfig, type HealthCheck, type Lifecycle } from "@posthorn/runtime"
+import {
+  checkHealth,
+  createLogger,
+  Metrics,
+  startHealthServer,
+  systemClock,
+  type EnvConfig,
+  type HealthCheck,
+  type Lifecycle,
+} from "@posthorn/runtime"
 import { createPostgresStore } from "@posthorn/store/postgres"
 import type { variables } from "./config.ts"
 import { LOG_FIELDS, projectorEvents } from "./events.ts"
@@ -19,7 +28,11 @@ export async function wire(config: EnvConfig<typeof variables>, lifecycle: Lifec
     start: () => openLog(config, { clientId: "posthorn-projector", onError: (error) => events.logFault(error) }),
     stop: (started) => started.close(),
   })
-  const status = await lifecycle.start({ name: "store", start: () => createPostgresStore({ url: config.postgresUrl }), stop: (started) => started.close() })
+  const status = await lifecycle.start({
+    name: "store",
+    start: () => createPostgresStore({ url: config.postgresUrl }),
+    stop: (started) => started.close(),
+  })
   const analytics = await lifecycle.start({
     name: "analytics",
     start: () => createClickHouseAnalytics({ url: config.clickhouseUrl, retentionDays: config.analyticsRetentionDays }),
@@ -28,11 +41,15 @@ export async function wire(config: EnvConfig<typeof variables>, lifecycle: Lifec
   const { retentionHours } = config
   const projector = await lifecycle.start({
     name: "projector",
-    start: () => startProjector({ log, status, analytics, clock: systemClock, retentionHours, events, failed: (error) => lifecycle.fail(error) }),
+    start: () =>
+      startProjector({ log, status, analytics, clock: systemClock, retentionHours, events, failed: (error) => lifecycle.fail(error) }),
     stop: (started) => started.stop(),
   })
   const alive = (): boolean => systemClock.nowMs() - projector.lastContactMs < SILENCE_MS_MAX
-  const pinged = (part: { ping(): Promise<void> }, vital: boolean): HealthCheck => ({ vital, check: () => part.ping().then(() => ({ status: "ok" })) })
+  const pinged = (part: { ping(): Promise<void> }, vital: boolean): HealthCheck => ({
+    vital,
+    check: () => part.ping().then(() => ({ status: "ok" })),
+  })
   const checks = { log: pinged(log, true), postgres: pinged(status, false), clickhouse: pinged(analytics, false) }
   await lifecycle.start({
     name: "health",

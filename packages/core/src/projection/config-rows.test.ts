@@ -19,15 +19,32 @@ const change = fc.record({
   deleted: fc.nat({ max: 4 }).map((number) => number === 0),
 })
 
-function changeOf({ entityId, expectedVersion, applicationId, deleted }: { entityId: string; expectedVersion: bigint; applicationId: string; deleted: boolean }): ConfigChanged {
+function changeOf({
+  entityId,
+  expectedVersion,
+  applicationId,
+  deleted,
+}: {
+  entityId: string
+  expectedVersion: bigint
+  applicationId: string
+  deleted: boolean
+}): ConfigChanged {
   const base = { entityId, expectedVersion, changeId: `${entityId}/${expectedVersion}` }
   if (deleted) return create(ConfigChangedSchema, { ...base, state: { case: "deleted", value: {} } })
-  if (entityId.startsWith("app_")) return create(ConfigChangedSchema, { ...base, state: { case: "application", value: { application: { id: entityId } } } })
-  if (entityId.startsWith("key_")) return create(ConfigChangedSchema, { ...base, state: { case: "key", value: { key: { id: entityId, applicationId } } } })
+  if (entityId.startsWith("app_"))
+    return create(ConfigChangedSchema, { ...base, state: { case: "application", value: { application: { id: entityId } } } })
+  if (entityId.startsWith("key_"))
+    return create(ConfigChangedSchema, { ...base, state: { case: "key", value: { key: { id: entityId, applicationId } } } })
   return create(ConfigChangedSchema, { ...base, state: { case: "subscription", value: { subscription: { id: entityId, applicationId } } } })
 }
 
-const knownOf = (entity: Entity): KnownEntity => ({ kind: entity.kind, id: idOf(entity), applicationId: applicationIdOf(entity), version: entity.version })
+const knownOf = (entity: Entity): KnownEntity => ({
+  kind: entity.kind,
+  id: idOf(entity),
+  applicationId: applicationIdOf(entity),
+  version: entity.version,
+})
 
 test("rows folded stretch by stretch are the table that every reader of config has", () => {
   fc.assert(
@@ -40,16 +57,22 @@ test("rows folded stretch by stretch are the table that every reader of config h
       for (const stretch of stretches) {
         const changes = stretch.map((fields) => ({ offset: offset++, change: changeOf(fields) }))
         const named = idsNamedBy(changes.map((each) => each.change))
-        const folded = foldConfig(changes, [...rows.values()].filter(({ id }) => named.includes(id)))
+        const folded = foldConfig(
+          changes,
+          [...rows.values()].filter(({ id }) => named.includes(id)),
+        )
         for (const each of changes) if (evolve(table, each.change).length > 0) effective.push(each.offset)
         audited.push(...folded.audit.map((row) => row.offset))
         // As the store does it: what is gone takes along what it owns, then what is there is put.
-        for (const row of [...rows.values()]) if (folded.removed.includes(row.id) || folded.removed.includes(row.applicationId)) rows.delete(row.id)
+        for (const row of Array.from(rows.values()))
+          if (folded.removed.includes(row.id) || folded.removed.includes(row.applicationId)) rows.delete(row.id)
         for (const entity of folded.put) rows.set(idOf(entity), knownOf(entity))
       }
       expect(audited).toEqual(effective)
       const all = [...APPLICATIONS, ...OWNED].flatMap((id) => table.entity(id) ?? [])
-      expect([...rows.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual(all.map(knownOf).toSorted((a, b) => (a.id < b.id ? -1 : 1)))
+      expect([...rows.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual(
+        all.map(knownOf).toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+      )
     }),
     { numRuns: 500 },
   )

@@ -46,7 +46,10 @@ export function idsNamedBy(changes: readonly ConfigChanged[]): string[] {
  * What changes make of the configuration's rows, by the rule that every reader of `config` follows. It looks at the named entities and their
  * applications alone, so a table of those gives the same answer as a table of everything, and a million subscriptions need no memory here.
  */
-export function foldConfig(changes: readonly { readonly offset: number; readonly change: ConfigChanged }[], known: readonly KnownEntity[]): ConfigRows {
+export function foldConfig(
+  changes: readonly { readonly offset: number; readonly change: ConfigChanged }[],
+  known: readonly KnownEntity[],
+): ConfigRows {
   const table = new ConfigTable()
   for (const entity of known.toSorted((a, b) => rank(a) - rank(b))) table.put(stub(entity))
   const last = new Map<string, Entity | undefined>()

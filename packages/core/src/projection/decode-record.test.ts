@@ -20,14 +20,26 @@ test.each(PROJECTED_TOPICS)("an empty value of %s is undecodable", (topic) => {
 })
 
 test("a time far from every clock makes a record undecodable, because it would make a day of its own", () => {
-  const at = (ms: number) => decodeRecord("events", toBinary(EventAcceptedSchema, create(EventAcceptedSchema, { eventId: "evt_1", applicationId: "app_1", acceptedAt: timestampFromMs(ms) })))
+  const at = (ms: number) =>
+    decodeRecord(
+      "events",
+      toBinary(
+        EventAcceptedSchema,
+        create(EventAcceptedSchema, { eventId: "evt_1", applicationId: "app_1", acceptedAt: timestampFromMs(ms) }),
+      ),
+    )
   expect(at(Date.UTC(2030, 0))).toHaveProperty("message")
   expect(at(0)).toHaveProperty("undecodable")
   expect(at(Date.UTC(5000, 0))).toHaveProperty("undecodable")
 })
 
 test("an outcome needs its delivery, and a dead letter its content", () => {
-  const attempt = create(AttemptRecordSchema, { record: { case: "finished", value: { delivery: { deliveryId: "dlv_1", applicationId: "app_1", createdAt: timestampFromMs(Date.UTC(2030, 0)) } } } })
+  const attempt = create(AttemptRecordSchema, {
+    record: {
+      case: "finished",
+      value: { delivery: { deliveryId: "dlv_1", applicationId: "app_1", createdAt: timestampFromMs(Date.UTC(2030, 0)) } },
+    },
+  })
   expect(decodeRecord("attempts", toBinary(AttemptRecordSchema, attempt))).toHaveProperty("undecodable")
   const letter = create(DeadLetterRecordSchema, { deadAt: timestampFromMs(Date.UTC(2030, 0)) })
   expect(decodeRecord("dead-letters", toBinary(DeadLetterRecordSchema, letter))).toHaveProperty("undecodable")

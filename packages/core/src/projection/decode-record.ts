@@ -83,8 +83,11 @@ function faultOf({ topic, message }: Decoded): string | undefined {
 function attemptFault({ record }: AttemptRecord): string | undefined {
   const facts = record.value?.delivery
   if (facts === undefined || facts.deliveryId === "" || facts.applicationId === "") return "an outcome without its delivery"
-  if (record.case === "finished" && (record.value.attempt === undefined || record.value.attempt.number < 1)) return "a finished attempt without the attempt"
-  return lengthFault(facts.deliveryId, facts.applicationId, facts.eventId, facts.subscriptionId, facts.eventType) ?? timeFault(facts.createdAt)
+  if (record.case === "finished" && (record.value.attempt === undefined || record.value.attempt.number < 1))
+    return "a finished attempt without the attempt"
+  return (
+    lengthFault(facts.deliveryId, facts.applicationId, facts.eventId, facts.subscriptionId, facts.eventType) ?? timeFault(facts.createdAt)
+  )
 }
 
 function deadLetterFault({ content, deadAt }: DeadLetterRecord): string | undefined {

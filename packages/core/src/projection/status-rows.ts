@@ -90,7 +90,8 @@ function foldOutcome(message: AttemptRecord, deliveries: Map<string, DeliveryRow
   const before = deliveries.get(facts.deliveryId)
   const after = standingAfter(message, facts)
   if (before === undefined) deliveries.set(facts.deliveryId, after)
-  else if (after.sequence > before.sequence) deliveries.set(facts.deliveryId, { ...after, lastAttempt: after.lastAttempt ?? before.lastAttempt })
+  else if (after.sequence > before.sequence)
+    deliveries.set(facts.deliveryId, { ...after, lastAttempt: after.lastAttempt ?? before.lastAttempt })
 }
 
 function standingAfter(message: AttemptRecord, facts: DeliveryFacts): DeliveryRow {
@@ -101,7 +102,15 @@ function standingAfter(message: AttemptRecord, facts: DeliveryFacts): DeliveryRo
       const { state, attempt, nextAttemptAt, reason } = record.value
       const onItsWay = state === DeliveryState.RETRYING || state === DeliveryState.SCHEDULED
       const finishedAt = onItsWay ? undefined : attempt?.finishedAt
-      return { ...base, state, attemptCount: attempt?.number ?? 0, nextAttemptAt: onItsWay ? nextAttemptAt : undefined, finishedAt, reason, lastAttempt: attempt }
+      return {
+        ...base,
+        state,
+        attemptCount: attempt?.number ?? 0,
+        nextAttemptAt: onItsWay ? nextAttemptAt : undefined,
+        finishedAt,
+        reason,
+        lastAttempt: attempt,
+      }
     }
     case "settled": {
       const { state, attemptCount, settledAt, reason } = record.value
@@ -117,7 +126,8 @@ function foldDeadLetter(row: DeadLetterRow, deadLetters: Map<string, DeadLetterR
   if (before === undefined || precedes(row, before)) deadLetters.set(row.identity, row)
 }
 
-const precedes = (a: DeadLetterRow, b: DeadLetterRow): boolean => a.partition < b.partition || (a.partition === b.partition && a.offset < b.offset)
+const precedes = (a: DeadLetterRow, b: DeadLetterRow): boolean =>
+  a.partition < b.partition || (a.partition === b.partition && a.offset < b.offset)
 
 function identityOf({ content }: DeadLetterRecord): string {
   if (content.case === "delivery") return `${content.value.deliveryId}/${content.value.round}`

@@ -73,6 +73,8 @@ export class KafkaGroupMember implements GroupMember {
       retry: { retries: RETRIES },
       partitionAssigners: [partitionAssigner(() => [...new Set(this.owned().map(({ partition }) => partition))])],
     })
+    // Only `join` waits for it, and not after it has joined.
+    this.#joined.promise.catch(() => undefined)
     this.#listen()
   }
 
@@ -95,7 +97,7 @@ export class KafkaGroupMember implements GroupMember {
     } finally {
       late.abort()
     }
-    this.#commitTimer = setInterval(() => void this.#commitFinished(), limits.COMMIT_INTERVAL_MS)
+    if (!this.#ended) this.#commitTimer = setInterval(() => void this.#commitFinished(), limits.COMMIT_INTERVAL_MS)
   }
 
   get lastContactMs(): number {
@@ -277,13 +279,13 @@ export class KafkaGroupMember implements GroupMember {
   #fail(error: Error): void {
     if (this.#ended) return
     this.#joined.reject(error)
-    this.#joined.promise.catch(() => undefined)
     void this.#end()
     this.#options.handler.failed(error)
   }
 
   async #end(): Promise<void> {
     this.#ended = true
+    this.#joined.reject(new LogUnavailable("the member has left", "refused"))
     clearInterval(this.#commitTimer)
     this.#loseAll()
     await this.#disconnect()

@@ -1,12 +1,16 @@
 import { randomUUID } from "node:crypto"
-import { kafkaForTests, startStallableNetwork } from "@posthorn/testkit"
+import { eventually, kafkaForTests, startStallableNetwork } from "@posthorn/testkit"
 import kafkajs from "kafkajs"
-import { afterAll, test } from "vitest"
+import { afterAll, expect, onTestFinished, test } from "vitest"
 import { type LogFixture, logConformance } from "../conformance/log-conformance.ts"
+import type { EventLog, LogRecord } from "../event-log.ts"
+import { kafkaClient } from "./kafka-client.ts"
 import { createKafkaLog, type KafkaLogOptions } from "./kafka-log.ts"
 
 const kafka = await kafkaForTests()
 const PARTITIONS = 4
+const PATIENCE = { timeoutMs: 45_000 }
+const TEST_TIMEOUT_MS = 120_000
 
 if ("skipped" in kafka) {
   test.skip(`Kafka as a log: ${kafka.skipped}`)
@@ -15,10 +19,8 @@ if ("skipped" in kafka) {
   afterAll(() => kafka.stop())
 
   const optionsOf = (prefix: string): KafkaLogOptions => ({ brokers, prefix, partitions: PARTITIONS, clientId: "posthorn-test" })
-  const freshPrefix = (): string => `test-${randomUUID()}.`
-
-  const openFixture = async (): Promise<LogFixture> => {
-    const prefix = freshPrefix()
+  const openFixture = async (): Promise<LogFixture & { readonly prefix: string }> => {
+    const prefix = `test-${randomUUID()}.`
     const log = await createKafkaLog(optionsOf(prefix))
     const closing: (() => Promise<unknown>)[] = [() => log.close()]
     const openMore = async (options: KafkaLogOptions) => {
@@ -27,6 +29,7 @@ if ("skipped" in kafka) {
       return another
     }
     return {
+      prefix,
       log,
       openAnother: () => openMore(optionsOf(prefix)),
       openFragile: async () => {
@@ -54,4 +57,65 @@ if ("skipped" in kafka) {
   }
 
   logConformance("Kafka", openFixture)
+
+  test("what stays with its member when another joins is not handed over again", { timeout: TEST_TIMEOUT_MS }, async () => {
+    const fixture = await openFixture()
+    onTestFinished(() => fixture.close(), TEST_TIMEOUT_MS)
+    const { log } = fixture
+    const topic = "deliveries"
+    const append = (value: string) => log.append([0, 1, 2, 3].map((partition) => ({ topic, partition, key: "", value: Buffer.from(value) })))
+    const join = async (on: EventLog) => {
+      const seen: string[] = []
+      const member = await on.join({
+        group: "workers",
+        topics: [topic],
+        handler: {
+          records: (owned, records) => seen.push(...records.map(({ value }) => `${owned.partition} ${Buffer.from(value).toString()}`)),
+          failed: (error) => seen.push(String(error)),
+        },
+      })
+      return { member, seen }
+    }
+    await append("before")
+    const first = await join(log)
+    await eventually(() => first.seen.length === 4, PATIENCE)
+    const before = first.member.owned()
+    const second = await join(await fixture.openAnother())
+    await eventually(() => first.member.owned().length === 2 && second.member.owned().length === 2, PATIENCE)
+    await append("after")
+
+    const stayed = first.member.owned().map(({ partition }) => partition)
+    const moved = second.member.owned().map(({ partition }) => partition)
+    await eventually(() => first.seen.length === 6 && second.seen.length === 4, PATIENCE)
+    expect(first.seen.slice(4).sort()).toEqual(stayed.map((partition) => `${partition} after`).sort())
+    // Nothing was finished, so all of what moved is handed over to its new owner.
+    expect([...second.seen].sort()).toEqual(moved.flatMap((partition) => [`${partition} after`, `${partition} before`]).sort())
+    expect(before.filter(({ signal }) => !signal.aborted).map(({ partition }) => partition)).toEqual(stayed)
+  })
+
+  test("a record without a key or value, and one compressed with zstd, come from other writers as they are", { timeout: TEST_TIMEOUT_MS }, async () => {
+    const fixture = await openFixture()
+    onTestFinished(() => fixture.close(), TEST_TIMEOUT_MS)
+    const prefix = fixture.prefix
+    const producer = kafkaClient(optionsOf(prefix)).producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
+    await producer.connect()
+    const send = (compression: kafkajs.CompressionTypes, key: string | null, value: string | null) =>
+      producer.send({ topic: `${prefix}events`, compression, messages: [{ key, value, partition: 1 }] })
+    await send(kafkajs.CompressionTypes.None, null, null)
+    await send(kafkajs.CompressionTypes.ZSTD, "key", "x".repeat(10_000))
+    await producer.disconnect()
+    const seen: LogRecord[] = []
+    await fixture.log.read([{ topic: "events", partition: 1, from: 0, to: 2 }], (records) => seen.push(...records))
+    expect(seen.map(({ key, value }) => [key, Buffer.from(value).toString()])).toEqual([
+      ["", ""],
+      ["key", "x".repeat(10_000)],
+    ])
+  })
+
+  test("topics with another number of partitions are refused, by name", { timeout: TEST_TIMEOUT_MS }, async () => {
+    const fixture = await openFixture()
+    onTestFinished(() => fixture.close(), TEST_TIMEOUT_MS)
+    const opening = createKafkaLog({ ...optionsOf(fixture.prefix), partitions: PARTITIONS + 1 })
+    await expect(opening).rejects.toThrow(`${fixture.prefix}events has ${PARTITIONS} and should have ${PARTITIONS + 1}`)
+  })
 }

@@ -56,6 +56,7 @@ class PostgresLog implements EventLog, RecordSource {
   readonly #members = new Set<PullMember>()
   readonly #followers = new Set<PullFollower>()
   readonly #closing = new AbortController()
+  #closed: Promise<void> | undefined
   #cleaning: Promise<void> | undefined
   #cleanAgain = false
 
@@ -144,7 +145,12 @@ class PostgresLog implements EventLog, RecordSource {
     await orUnavailable(this.#connections.reads.query("select 1"))
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
     this.#closing.abort()
     await Promise.all([...this.#members].map((member) => member.leave()))

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises"
 import { limits } from "@posthorn/core"
 
 /** Waits longer after every failure in a row, up to `RECONNECT_MS_MAX`. A signal ends the waiting. */
@@ -10,11 +11,6 @@ export class Backoff {
 
   async failed(signal: AbortSignal): Promise<void> {
     const delayMs = Math.min(limits.RECONNECT_MS_MAX, 50 * 2 ** this.#failures++)
-    if (signal.aborted) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, delayMs)
-    signal.addEventListener("abort", () => resolve(), { once: true })
-    await promise
-    clearTimeout(timer)
+    await sleep(delayMs, undefined, { signal }).catch(() => undefined)
   }
 }

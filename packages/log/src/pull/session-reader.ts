@@ -71,21 +71,25 @@ export class SessionReader {
 
   async #read(sessions: readonly PartitionSession[]): Promise<void> {
     const requests = sessions.map((session) => requestOf(session, sessions.length))
-    try {
-      const answers = await this.#source.fetch(requests)
-      this.#backoff.succeeded()
-      requests.forEach((request, index) => this.#accept(sessions[index]!, request, answers[index] ?? []))
-    } catch {
-      // The log is away; how long it has been is seen from the member's last contact.
-      for (const session of sessions) if (this.#sessions.has(session)) this.#due.add(session)
-      await this.#backoff.failed(this.#stopped.signal)
+    const answers = await this.#fetch(requests)
+    for (const [index, session] of sessions.entries()) {
+      if (!this.#sessions.has(session)) continue
+      const [request, records] = [requests[index]!, answers?.[index] ?? []]
+      if (answers === undefined || wasCut(request, records)) this.#due.add(session)
+      session.accept(records, request.from)
     }
   }
 
-  #accept(session: PartitionSession, request: FetchRequest, records: Parameters<PartitionSession["accept"]>[0]): void {
-    if (!this.#sessions.has(session)) return
-    if (wasCut(request, records)) this.#due.add(session)
-    session.accept(records, request.from)
+  /** Answers undefined when the log is away. How long it has been away is seen from the member's last contact. */
+  async #fetch(requests: readonly FetchRequest[]): Promise<Awaited<ReturnType<RecordSource["fetch"]>> | undefined> {
+    try {
+      const answers = await this.#source.fetch(requests)
+      this.#backoff.succeeded()
+      return answers
+    } catch {
+      await this.#backoff.failed(this.#stopped.signal)
+      return undefined
+    }
   }
 }
 

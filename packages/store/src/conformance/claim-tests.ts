@@ -4,7 +4,14 @@ import type { Claim } from "../status-store.ts"
 import { NOON_MS } from "./sample-history.ts"
 import type { StoreFixture } from "./store-conformance.ts"
 
-const claimOf = (fields: Partial<Claim>): Claim => ({ applicationId: "app_1", key: "key", eventId: "evt_1", bodyHash: Buffer.from("body"), claimedAtMs: NOON_MS, ...fields })
+const claimOf = (fields: Partial<Claim>): Claim => ({
+  applicationId: "app_1",
+  key: "key",
+  eventId: "evt_1",
+  bodyHash: Buffer.from("body"),
+  claimedAtMs: NOON_MS,
+  ...fields,
+})
 
 export function claimTests(fixture: () => StoreFixture): void {
   describe("idempotency claims", () => {
@@ -12,12 +19,15 @@ export function claimTests(fixture: () => StoreFixture): void {
       const under = await fixture().openEmpty()
       const other = under.another()
       for (let round = 0; round < 10; round++) {
-        const racing = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? under.store : other).claim(claimOf({ key: `race ${round} ${index % 4}`, eventId: `evt_${index}` })))
+        const racing = Array.from({ length: 20 }, (_, index) =>
+          (index % 2 === 0 ? under.store : other).claim(claimOf({ key: `race ${round} ${index % 4}`, eventId: `evt_${index}` })),
+        )
         const answers = await Promise.all(racing)
         expect(answers.filter((answer) => answer === "new")).toHaveLength(4)
         for (const key of [0, 1, 2, 3]) {
           const winner = answers.findIndex((answer, index) => index % 4 === key && answer === "new")
-          for (const [index, answer] of answers.entries()) if (index % 4 === key && answer !== "new") expect(answer.eventId).toBe(`evt_${winner}`)
+          for (const [index, answer] of answers.entries())
+            if (index % 4 === key && answer !== "new") expect(answer.eventId).toBe(`evt_${winner}`)
         }
       }
       await other.close()
@@ -27,9 +37,19 @@ export function claimTests(fixture: () => StoreFixture): void {
     test("a claim is answered as it was made: another body shows, and acceptance is remembered", async () => {
       const under = await fixture().openEmpty()
       expect(await under.store.claim(claimOf({}))).toBe("new")
-      expect(await under.store.claim(claimOf({ claimedAtMs: NOON_MS + 5 }))).toEqual({ eventId: "evt_1", sameBody: true, accepted: false, claimedAtMs: NOON_MS })
+      expect(await under.store.claim(claimOf({ claimedAtMs: NOON_MS + 5 }))).toEqual({
+        eventId: "evt_1",
+        sameBody: true,
+        accepted: false,
+        claimedAtMs: NOON_MS,
+      })
       await under.store.accepted("app_1", "key")
-      expect(await under.store.claim(claimOf({ bodyHash: Buffer.from("other") }))).toEqual({ eventId: "evt_1", sameBody: false, accepted: true, claimedAtMs: NOON_MS })
+      expect(await under.store.claim(claimOf({ bodyHash: Buffer.from("other") }))).toEqual({
+        eventId: "evt_1",
+        sameBody: false,
+        accepted: true,
+        claimedAtMs: NOON_MS,
+      })
       expect(await under.store.claim(claimOf({ applicationId: "app_2" }))).toBe("new")
       await under.close()
     })
@@ -40,7 +60,10 @@ export function claimTests(fixture: () => StoreFixture): void {
       await under.store.accepted("app_1", "key")
       expect(await under.store.claim(claimOf({ claimedAtMs: NOON_MS + limits.IDEMPOTENCY_WINDOW_MS - 1 }))).not.toBe("new")
       expect(await under.store.claim(claimOf({ claimedAtMs: NOON_MS + limits.IDEMPOTENCY_WINDOW_MS, eventId: "evt_2" }))).toBe("new")
-      expect(await under.store.claim(claimOf({ claimedAtMs: NOON_MS + limits.IDEMPOTENCY_WINDOW_MS + 1 }))).toMatchObject({ eventId: "evt_2", accepted: false })
+      expect(await under.store.claim(claimOf({ claimedAtMs: NOON_MS + limits.IDEMPOTENCY_WINDOW_MS + 1 }))).toMatchObject({
+        eventId: "evt_2",
+        accepted: false,
+      })
       await under.close()
     })
 

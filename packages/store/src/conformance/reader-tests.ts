@@ -1,7 +1,14 @@
 import { create } from "@bufbuild/protobuf"
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt"
 import { isRefusal } from "@posthorn/core"
-import { DeliveryState, ListDeadLettersRequestSchema, ListDeliveriesRequestSchema, ListEventsRequestSchema, type Delivery, type ListDeliveriesRequest } from "@posthorn/proto"
+import {
+  DeliveryState,
+  ListDeadLettersRequestSchema,
+  ListDeliveriesRequestSchema,
+  ListEventsRequestSchema,
+  type Delivery,
+  type ListDeliveriesRequest,
+} from "@posthorn/proto"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Tenancy } from "../status-store.ts"
 import { projectRecords } from "./project-records.ts"
@@ -10,9 +17,24 @@ import type { StoreFixture, StoreUnderTest } from "./store-conformance.ts"
 
 /** Forty events over three days with every kind of end, several at the same millisecond. */
 const SAMPLES = Array.from({ length: 40 }, (_, index): SampleEvent => {
-  const ends = [{ statuses: [200], end: "none" }, { statuses: [503, 204], end: "none" }, { statuses: [0, 410], end: "dead" }, { statuses: [503], end: "none" }, { statuses: [], end: "none" }, { statuses: [500], end: "cancelled" }] as const
+  const ends = [
+    { statuses: [200], end: "none" },
+    { statuses: [503, 204], end: "none" },
+    { statuses: [0, 410], end: "dead" },
+    { statuses: [503], end: "none" },
+    { statuses: [], end: "none" },
+    { statuses: [500], end: "cancelled" },
+  ] as const
   const { statuses, end } = ends[index % ends.length]!
-  return { number: index + 1, application: index % 4 === 0 ? 2 : 1, subscription: 1 + (index % 5), type: index % 3 === 0 ? "user.made" : "order.created", statuses, end, createdAtMs: NOON_MS + Math.floor(index / 4) * 9_000_000 }
+  return {
+    number: index + 1,
+    application: index % 4 === 0 ? 2 : 1,
+    subscription: 1 + (index % 5),
+    type: index % 3 === 0 ? "user.made" : "order.created",
+    statuses,
+    end,
+    createdAtMs: NOON_MS + Math.floor(index / 4) * 9_000_000,
+  }
 })
 const BY_AGE = SAMPLES.toSorted((a, b) => b.createdAtMs! - a.createdAtMs! || (deliveryOf(a) < deliveryOf(b) ? 1 : -1))
 const EVERY: Tenancy = "every application"
@@ -48,7 +70,11 @@ export function readerTests(fixture: () => StoreFixture): void {
       ["state delivered", { state: DeliveryState.DELIVERED }, (sample) => lastStatus(sample) === 200 || lastStatus(sample) === 204],
       ["since", { since: timestampFromMs(NOON_MS + 27_000_000) }, ({ createdAtMs }) => createdAtMs! >= NOON_MS + 27_000_000],
       ["until", { until: timestampFromMs(NOON_MS + 27_000_000) }, ({ createdAtMs }) => createdAtMs! < NOON_MS + 27_000_000],
-      ["several at once", { type: "order.created", state: DeliveryState.CANCELLED, subscriptionId: subscriptionOf(1) }, ({ type, end, subscription }) => type === "order.created" && end === "cancelled" && subscription === 1],
+      [
+        "several at once",
+        { type: "order.created", state: DeliveryState.CANCELLED, subscriptionId: subscriptionOf(1) },
+        ({ type, end, subscription }) => type === "order.created" && end === "cancelled" && subscription === 1,
+      ],
     ])("lists the deliveries that match, newest first: filter %s", async (_, fields, keep) => {
       expect(ids((await deliveries(EVERY, fields)).deliveries)).toEqual(expected(keep))
     })
@@ -66,16 +92,27 @@ export function readerTests(fixture: () => StoreFixture): void {
       const events = await under.store.listEvents(tenancy, create(ListEventsRequestSchema, { pageSize: 200 }))
       const letters = await under.store.listDeadLetters(tenancy, create(ListDeadLettersRequestSchema, {}))
       if (isRefusal(events) || isRefusal(letters)) throw new Error("refused")
-      expect(new Set([...events.events, ...letters.deadLetters].map(({ applicationId }) => applicationId))).toEqual(new Set([applicationOf(2)]))
+      expect(new Set([...events.events, ...letters.deadLetters].map(({ applicationId }) => applicationId))).toEqual(
+        new Set([applicationOf(2)]),
+      )
     })
 
     test("a delivery is answered with its attempts, and its event with its payload", async () => {
       const sample = SAMPLES[2]!
       const delivery = await under.store.getDelivery({ applicationId: applicationOf(1) }, deliveryOf(sample))
-      expect(delivery).toMatchObject({ state: DeliveryState.DEAD, attemptCount: 2, lastStatusCode: 410, reason: "retries_exhausted", eventId: eventOf(3) })
+      expect(delivery).toMatchObject({
+        state: DeliveryState.DEAD,
+        attemptCount: 2,
+        lastStatusCode: 410,
+        reason: "retries_exhausted",
+        eventId: eventOf(3),
+      })
       expect(delivery?.nextAttemptAt).toBeUndefined()
       expect(timestampMs(delivery!.finishedAt!)).toBe(sample.createdAtMs! + 2000)
-      expect(delivery?.attempts.map(({ number, statusCode, response }) => [number, statusCode, response?.body])).toEqual([[1, 0, undefined], [2, 410, "answer "]])
+      expect(delivery?.attempts.map(({ number, statusCode, response }) => [number, statusCode, response?.body])).toEqual([
+        [1, 0, undefined],
+        [2, 410, "answer "],
+      ])
       expect(delivery?.attempts[1]?.phasesMs).toMatchObject({ dns: 1, connect: 2, tls: 3, firstByte: 4, total: 10.5 })
       const event = await under.store.getEvent(EVERY, eventOf(3))
       const payload = await under.store.getPayload(EVERY, eventOf(3))
@@ -86,14 +123,21 @@ export function readerTests(fixture: () => StoreFixture): void {
 
     test("what a cancellation does not know of the last attempt stays", async () => {
       const cancelled = SAMPLES.find(({ end }) => end === "cancelled")!
-      expect(await under.store.getDelivery(EVERY, deliveryOf(cancelled))).toMatchObject({ state: DeliveryState.CANCELLED, lastStatusCode: 500, lastError: "failed ", reason: "subscription_deleted", attemptCount: 1 })
+      expect(await under.store.getDelivery(EVERY, deliveryOf(cancelled))).toMatchObject({
+        state: DeliveryState.CANCELLED,
+        lastStatusCode: 500,
+        lastError: "failed ",
+        reason: "subscription_deleted",
+        attemptCount: 1,
+      })
     })
 
     test("dead letters say where the log has them", async () => {
       const answer = await under.store.listDeadLetters(EVERY, create(ListDeadLettersRequestSchema, { subscriptionId: subscriptionOf(3) }))
       if (isRefusal(answer)) throw new Error("refused")
       expect(answer.deadLetters.length).toBeGreaterThan(0)
-      for (const letter of answer.deadLetters) expect(letter).toMatchObject({ statusCode: 410, attemptCount: 2, position: expect.stringMatching(/^dead-letters\/\d+\/\d+$/) })
+      for (const letter of answer.deadLetters)
+        expect(letter).toMatchObject({ statusCode: 410, attemptCount: 2, position: expect.stringMatching(/^dead-letters\/\d+\/\d+$/) })
     })
 
     test("every row is on exactly one page while newer rows come in", async () => {
@@ -104,21 +148,31 @@ export function readerTests(fixture: () => StoreFixture): void {
         const page = await deliveries(EVERY, { pageSize: 7, pageToken, until: timestampFromMs(NOON_MS + 400_000_000) })
         seen.push(...ids(page.deliveries))
         pageToken = page.nextPageToken
-        const sample: SampleEvent = { number: ++added, application: 1, subscription: 9, statuses: [], end: "none", createdAtMs: NOON_MS + 300_000_000 }
+        const sample: SampleEvent = {
+          number: ++added,
+          application: 1,
+          subscription: 9,
+          statuses: [],
+          end: "none",
+          createdAtMs: NOON_MS + 300_000_000,
+        }
         const records = recordsOf(messagesOf(sample)).map((record) => ({ ...record, offset: 10_000 + added }))
         expect(await projectRecords(under.store, records)).toBe("done")
       } while (pageToken !== "")
       expect(seen).toEqual(expected(() => true))
     })
 
-    test.each(["x", "AAAA", Buffer.from("1.' or true --").toString("base64url"), "9".repeat(400)])("a page token that is none is refused: %s", async (pageToken) => {
-      for (const answer of [
-        await under.store.listEvents(EVERY, create(ListEventsRequestSchema, { pageToken })),
-        await under.store.listDeliveries(EVERY, create(ListDeliveriesRequestSchema, { pageToken })),
-        await under.store.listDeadLetters(EVERY, create(ListDeadLettersRequestSchema, { pageToken })),
-      ]) {
-        expect(answer).toMatchObject({ code: "invalid_argument", details: [{ field: "page_token" }] })
-      }
-    })
+    test.each(["x", "AAAA", Buffer.from("1.' or true --").toString("base64url"), "9".repeat(400)])(
+      "a page token that is none is refused: %s",
+      async (pageToken) => {
+        for (const answer of [
+          await under.store.listEvents(EVERY, create(ListEventsRequestSchema, { pageToken })),
+          await under.store.listDeliveries(EVERY, create(ListDeliveriesRequestSchema, { pageToken })),
+          await under.store.listDeadLetters(EVERY, create(ListDeadLettersRequestSchema, { pageToken })),
+        ]) {
+          expect(answer).toMatchObject({ code: "invalid_argument", details: [{ field: "page_token" }] })
+        }
+      },
+    )
   })
 }

@@ -4,7 +4,14 @@ import { deliveryOf, messagesOf, NOON_MS, recordsOf, type SampleEvent } from "./
 import type { StoreFixture } from "./store-conformance.ts"
 
 const DAY_MS = 24 * 3600 * 1000
-const sampleOf = (number: number, fields: Partial<SampleEvent>): SampleEvent => ({ number, application: 1, subscription: 1, statuses: [200], end: "none", ...fields })
+const sampleOf = (number: number, fields: Partial<SampleEvent>): SampleEvent => ({
+  number,
+  application: 1,
+  subscription: 1,
+  statuses: [200],
+  end: "none",
+  ...fields,
+})
 
 export function retentionTests(fixture: () => StoreFixture): void {
   describe("retention", () => {
@@ -17,7 +24,9 @@ export function retentionTests(fixture: () => StoreFixture): void {
       const retain = (nowMs: number) => under.store.retain({ nowMs, retentionHours: 48 })
       expect(await retain(NOON_MS + 2.5 * DAY_MS - 1)).toMatchObject({ dropped: [], kept: [] })
       expect(await retain(NOON_MS + 4 * DAY_MS)).toMatchObject({ dropped: ["20310506"], kept: ["20310507"] })
-      const shown = await Promise.all([done, waiting, young].map((sample) => under.store.getDelivery("every application", deliveryOf(sample))))
+      const shown = await Promise.all(
+        [done, waiting, young].map((sample) => under.store.getDelivery("every application", deliveryOf(sample))),
+      )
       expect(shown.map((delivery) => delivery?.attempts.length)).toEqual([undefined, 1, 1])
       const { events, deliveries, attempts } = (await under.dump()) as Record<string, string[]>
       expect([events?.length, deliveries?.length, attempts?.length]).toEqual([2, 2, 2])
@@ -40,7 +49,10 @@ export function retentionTests(fixture: () => StoreFixture): void {
     test("dead letters stay as long as the log has them", async () => {
       const under = await fixture().openEmpty()
       await projectRecords(under.store, recordsOf(messagesOf(sampleOf(1, { statuses: [410], end: "dead" }))))
-      expect(await under.store.retain({ nowMs: NOON_MS + 29 * DAY_MS, retentionHours: 72 })).toMatchObject({ deadLetters: 0, dropped: ["20310506"] })
+      expect(await under.store.retain({ nowMs: NOON_MS + 29 * DAY_MS, retentionHours: 72 })).toMatchObject({
+        deadLetters: 0,
+        dropped: ["20310506"],
+      })
       expect(await under.store.retain({ nowMs: NOON_MS + 31 * DAY_MS, retentionHours: 72 })).toMatchObject({ deadLetters: 1 })
       await under.close()
     })

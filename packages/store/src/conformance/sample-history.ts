@@ -1,7 +1,15 @@
 import { create } from "@bufbuild/protobuf"
 import { timestampFromMs } from "@bufbuild/protobuf/wkt"
 import { deliveryIdOf, attemptIdOf, formatId, partitionOf, type Decoded, type ProjectedRecord } from "@posthorn/core"
-import { AttemptRecordSchema, ConfigChangedSchema, DeadLetterReason, DeadLetterRecordSchema, DeliveryState, EventAcceptedSchema, Outcome } from "@posthorn/proto"
+import {
+  AttemptRecordSchema,
+  ConfigChangedSchema,
+  DeadLetterReason,
+  DeadLetterRecordSchema,
+  DeliveryState,
+  EventAcceptedSchema,
+  Outcome,
+} from "@posthorn/proto"
 
 /** One event to one subscription, and how its attempts end. */
 export interface SampleEvent {
@@ -21,7 +29,11 @@ export const PARTITIONS = 3
 /** Noon of some day. */
 export const NOON_MS = Date.UTC(2031, 4, 6, 12)
 
-const idOf = (kind: "application" | "subscription" | "event" | "key", number: number): string => formatId(kind, Uint8Array.from({ length: 16 }, (_, index) => (index === 15 ? number & 255 : index === 14 ? number >> 8 : 0)))
+const idOf = (kind: "application" | "subscription" | "event" | "key", number: number): string =>
+  formatId(
+    kind,
+    Uint8Array.from({ length: 16 }, (_, index) => (index === 15 ? number & 255 : index === 14 ? number >> 8 : 0)),
+  )
 export const applicationOf = (number: number): string => idOf("application", number)
 export const subscriptionOf = (number: number): string => idOf("subscription", number)
 export const eventOf = (number: number): string => idOf("event", number)
@@ -37,7 +49,14 @@ export function messagesOf(sample: SampleEvent): Message[] {
   const subscriptionId = subscriptionOf(sample.subscription)
   const deliveryId = deliveryOf(sample)
   const partition = partitionOf(subscriptionId, PARTITIONS)
-  const delivery = { deliveryId, applicationId, eventId: eventOf(sample.number), subscriptionId, eventType: type, createdAt: timestampFromMs(createdAtMs) }
+  const delivery = {
+    deliveryId,
+    applicationId,
+    eventId: eventOf(sample.number),
+    subscriptionId,
+    eventType: type,
+    createdAt: timestampFromMs(createdAtMs),
+  }
   const event = create(EventAcceptedSchema, {
     eventId: delivery.eventId,
     applicationId,
@@ -48,7 +67,11 @@ export function messagesOf(sample: SampleEvent): Message[] {
     acceptedAt: delivery.createdAt,
     occurredAt: delivery.createdAt,
   })
-  const outcome = (record: object): Message => ({ topic: "attempts", partition, message: create(AttemptRecordSchema, { record: record as never }) })
+  const outcome = (record: object): Message => ({
+    topic: "attempts",
+    partition,
+    message: create(AttemptRecordSchema, { record: record as never }),
+  })
   const messages: Message[] = [
     { topic: "events", partition: partitionOf(`${applicationId}/${delivery.eventId}`, PARTITIONS), message: event },
     outcome({ case: "created", value: { delivery, firstDueAt: delivery.createdAt } }),
@@ -74,11 +97,30 @@ export function messagesOf(sample: SampleEvent): Message[] {
       phasesMs: { dns: 1, connect: 2, tls: 3, firstByte: 4, total: 10.5 },
     }
     const reason = state === DeliveryState.DEAD ? "retries_exhausted" : ""
-    messages.push(outcome({ case: "finished", value: { delivery, round: 1, attempt, state, reason, ...(state === DeliveryState.RETRYING ? { nextAttemptAt: at(number + 1) } : {}) } }))
+    messages.push(
+      outcome({
+        case: "finished",
+        value: {
+          delivery,
+          round: 1,
+          attempt,
+          state,
+          reason,
+          ...(state === DeliveryState.RETRYING ? { nextAttemptAt: at(number + 1) } : {}),
+        },
+      }),
+    )
     if (state === DeliveryState.DEAD) messages.push(deadLetterOf(sample, { statusCode, attempt: number, event, partition }))
     if (delivered) return messages
   }
-  const cancelled = { delivery, round: 1, attemptCount: sample.statuses.length, state: DeliveryState.CANCELLED, reason: "subscription_deleted", settledAt: timestampFromMs(createdAtMs + 99_000) }
+  const cancelled = {
+    delivery,
+    round: 1,
+    attemptCount: sample.statuses.length,
+    state: DeliveryState.CANCELLED,
+    reason: "subscription_deleted",
+    settledAt: timestampFromMs(createdAtMs + 99_000),
+  }
   if (sample.end === "cancelled") messages.push(outcome({ case: "settled", value: cancelled }))
   return messages
 }
@@ -116,18 +158,34 @@ export function subscriptionChange(numbers: { subscription: number; application:
     retryPolicy: { delaysSeconds: [1, 2] },
     description: `version ${version + 1}`,
   }
-  return configChange(subscription.id, version, { case: "subscription", value: { subscription, secrets: [{ encrypted: CANARY }], sourceSecret: CANARY } })
+  return configChange(subscription.id, version, {
+    case: "subscription",
+    value: { subscription, secrets: [{ encrypted: CANARY }], sourceSecret: CANARY },
+  })
 }
 
 export function keyChange(numbers: { key: number; application: number }, version: number): Message {
-  const key = { id: idOf("key", numbers.key), applicationId: applicationOf(numbers.application), name: `version ${version + 1}`, role: 3, lastFour: "abcd" }
+  const key = {
+    id: idOf("key", numbers.key),
+    applicationId: applicationOf(numbers.application),
+    name: `version ${version + 1}`,
+    role: 3,
+    lastFour: "abcd",
+  }
   return configChange(key.id, version, { case: "key", value: { key, tokenHash: CANARY } })
 }
 
 export const deletion = (id: string, version: number): Message => configChange(id, version, { case: "deleted", value: {} })
 
 function configChange(entityId: string, version: number, state: object): Message {
-  const message = create(ConfigChangedSchema, { entityId, expectedVersion: BigInt(version), changeId: `${entityId}/${version}`, changedAt: timestampFromMs(NOON_MS), actor: { id: "operator", requestId: "r" }, state: state as never })
+  const message = create(ConfigChangedSchema, {
+    entityId,
+    expectedVersion: BigInt(version),
+    changeId: `${entityId}/${version}`,
+    changedAt: timestampFromMs(NOON_MS),
+    actor: { id: "operator", requestId: "r" },
+    state: state as never,
+  })
   return { topic: "config", partition: 0, message }
 }
 

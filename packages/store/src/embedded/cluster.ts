@@ -35,7 +35,19 @@ export async function makeCluster(cluster: Cluster): Promise<void> {
 }
 
 async function initdb({ directory, binaries, account }: Cluster, passwordFile: string): Promise<void> {
-  const args = ["--pgdata", directory, "--username", USER, "--pwfile", passwordFile, "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale"]
+  const args = [
+    "--pgdata",
+    directory,
+    "--username",
+    USER,
+    "--pwfile",
+    passwordFile,
+    "--auth",
+    "scram-sha-256",
+    "--encoding",
+    "UTF8",
+    "--no-locale",
+  ]
   const program = join(binaries, "initdb")
   await chmod(program, 0o755).catch(() => undefined) // Installed by somebody else: then it is executable or the next line says so.
   try {

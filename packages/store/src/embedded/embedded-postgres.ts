@@ -30,7 +30,11 @@ export interface EmbeddedPostgres {
  * Starts a Postgres server of our own on loopback, with its files in `dataDir` (about 40 MB when empty). Ends with this process, even when that is killed.
  * Its log goes nowhere; the end of it is in the error when it does not start.
  */
-export async function startEmbeddedPostgres({ dataDir, port, binaries = packagedBinaries() }: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres({
+  dataDir,
+  port,
+  binaries = packagedBinaries(),
+}: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const home = resolve(dataDir)
   const account = await serverAccount()
   await mkdir(home, { recursive: true, mode: 0o700 })

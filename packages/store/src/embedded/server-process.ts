@@ -63,7 +63,10 @@ export async function startServer(cluster: Cluster, port: number): Promise<Serve
  */
 function guardOf({ pid }: ChildProcess): ChildProcess | undefined {
   if (pid === undefined) return undefined
-  const guard = spawn("/bin/sh", ["-c", 'read -r _; kill -INT "$1"', "sh", String(pid)], { detached: true, stdio: ["pipe", "ignore", "ignore"] })
+  const guard = spawn("/bin/sh", ["-c", 'read -r _; kill -INT "$1"', "sh", String(pid)], {
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  })
   guard.on("error", () => undefined)
   guard.stdin.on("error", () => undefined)
   guard.unref()

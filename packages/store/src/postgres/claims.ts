@@ -33,7 +33,12 @@ async function claimAll(database: Database, claims: readonly Claim[], tries: num
     if (fresh.has(nameOf(claim)) && first.get(nameOf(claim)) === claim) return "new"
     const row = held.get(nameOf(claim))
     if (row === undefined) return again[gone.indexOf(claim)] ?? "new"
-    return { eventId: row.eventId, sameBody: row.bodyHash.equals(claim.bodyHash), accepted: row.accepted, claimedAtMs: row.claimedAt.getTime() }
+    return {
+      eventId: row.eventId,
+      sameBody: row.bodyHash.equals(claim.bodyHash),
+      accepted: row.accepted,
+      claimedAtMs: row.claimedAt.getTime(),
+    }
   })
 }
 

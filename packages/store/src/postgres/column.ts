@@ -25,28 +25,36 @@ const EPOCH_2000_MS = Date.UTC(2000, 0)
 
 type Cells<T> = readonly (T | undefined)[]
 
-export const textColumn = (cells: Cells<string>): Buffer => variable(TEXT, cells.map((cell) => (cell === undefined ? undefined : Buffer.from(storable(cell)))))
+export const textColumn = (cells: Cells<string>): Buffer =>
+  variable(
+    TEXT,
+    cells.map((cell) => (cell === undefined ? undefined : Buffer.from(storable(cell)))),
+  )
 
 export const bytesColumn = (cells: Cells<Uint8Array>): Buffer => variable(BYTES, cells)
 
 /** Whole numbers up to 2^53. */
-export const bigintColumn = (cells: Cells<number>): Buffer => fixed(INT8, cells, (into, cell, at) => void into.writeBigInt64BE(BigInt(cell), at))
+export const bigintColumn = (cells: Cells<number>): Buffer =>
+  fixed(INT8, cells, (into, cell, at) => void into.writeBigInt64BE(BigInt(cell), at))
 
 export const integerColumn = (cells: Cells<number>): Buffer => fixed(INT4, cells, (into, cell, at) => void into.writeInt32BE(cell, at))
 
 export const doubleColumn = (cells: Cells<number>): Buffer => fixed(FLOAT8, cells, (into, cell, at) => void into.writeDoubleBE(cell, at))
 
-export const booleanColumn = (cells: Cells<boolean>): Buffer => fixed(BOOLEAN, cells, (into, cell, at) => void into.writeUInt8(cell ? 1 : 0, at))
+export const booleanColumn = (cells: Cells<boolean>): Buffer =>
+  fixed(BOOLEAN, cells, (into, cell, at) => void into.writeUInt8(cell ? 1 : 0, at))
 
 /** To the millisecond. A time that the database cannot hold is none. */
 export const timeColumn = (cells: Cells<Timestamp>): Buffer =>
   fixed(TIMESTAMPTZ, cells.map(storableMs), (into, ms, at) => void into.writeBigInt64BE(BigInt(ms - EPOCH_2000_MS) * 1000n, at))
 
 /** Text that holds JSON; the statement casts it. */
-export const jsonColumn = (cells: Cells<unknown>): Buffer => textColumn(cells.map((cell) => (cell === undefined ? undefined : storableJson(JSON.stringify(cell)))))
+export const jsonColumn = (cells: Cells<unknown>): Buffer =>
+  textColumn(cells.map((cell) => (cell === undefined ? undefined : storableJson(JSON.stringify(cell)))))
 
 /** A NUL in JSON is written as an escape, which is one only behind an even number of backslashes. */
-const storableJson = (json: string): string => (json.includes("\\u0000") ? json.replaceAll(/(?<!\\)((?:\\\\)*)\\u0000/g, "$1\\ufffd") : json)
+const storableJson = (json: string): string =>
+  json.includes("\\u0000") ? json.replaceAll(/(?<!\\)((?:\\\\)*)\\u0000/g, "$1\\ufffd") : json
 
 /** Postgres has no place for NUL in a text. What strangers send may hold it, and must not stop the projection. */
 const storable = (text: string): string => (text.includes("\0") ? text.replaceAll("\0", "\ufffd") : text)

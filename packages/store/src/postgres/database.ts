@@ -101,8 +101,8 @@ function sessionOf(client: pg.PoolClient): Session {
 
 const INT8 = 20
 /** Counts and offsets stay below 2^53. */
-const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: "text" | "binary") =>
-  oid === INT8 ? Number : pg.types.getTypeParser(oid, format as "text")
+const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: "text") =>
+  oid === INT8 ? Number : pg.types.getTypeParser(oid, format)
 
 /** Of the connection, rolled back for others' sake, lack of resources, operator's intervention, not in the right state, the system. */
 const UNAVAILABLE = /^(?:08|40|53|55|57|58)/

@@ -69,7 +69,8 @@ const createDay = (table: string, day: string): string => `
   create table if not exists posthorn.${table}_${day} partition of posthorn.${table}
   for values from ('${new Date(startOfDay(day)).toISOString()}') to ('${new Date(endOfDay(day)).toISOString()}')`
 
-const onTheirWay = (day: string): string => `select exists (select from posthorn.deliveries_${day} where state in ('scheduled', 'retrying')) as busy`
+const onTheirWay = (day: string): string =>
+  `select exists (select from posthorn.deliveries_${day} where state in ('scheduled', 'retrying')) as busy`
 
 const LIST = `
   select right(child.relname, 8) as day

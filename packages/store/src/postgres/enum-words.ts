@@ -1,5 +1,12 @@
 import type { DescEnum, EnumShape } from "@bufbuild/protobuf"
-import { DeadLetterReasonSchema, DeliveryStateSchema, ErrorClassSchema, OutcomeSchema, PayloadValidationSchema, RoleSchema } from "@posthorn/proto"
+import {
+  DeadLetterReasonSchema,
+  DeliveryStateSchema,
+  ErrorClassSchema,
+  OutcomeSchema,
+  PayloadValidationSchema,
+  RoleSchema,
+} from "@posthorn/proto"
 import { BodyStyleSchema, SignatureStyleSchema, SourceSchemeSchema } from "@posthorn/proto"
 
 /** The values of an enum as the short lower-case words that tables hold. */

@@ -35,7 +35,9 @@ export interface Page<Row> {
 export async function readPage<Row extends Listed>(session: Session, query: ListQuery): Promise<Page<Row> | Refusal> {
   const place = query.pageToken === "" ? undefined : placeOf(query.pageToken)
   if (query.pageToken !== "" && place === undefined) {
-    return refuse("invalid_argument", "The page token is not one.", { details: [{ field: "page_token", reason: "must be as answered by the call before" }] })
+    return refuse("invalid_argument", "The page token is not one.", {
+      details: [{ field: "page_token", reason: "must be as answered by the call before" }],
+    })
   }
   const size = Math.min(query.pageSize || limits.PAGE_SIZE_DEFAULT, limits.PAGE_SIZE_MAX)
   const { sql, values } = conjunction(query.conditions)

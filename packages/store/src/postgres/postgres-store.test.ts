@@ -41,7 +41,10 @@ async function underTest(url: string): Promise<StoreUnderTest> {
     store,
     another: () => createPostgresStore({ url }),
     async dump() {
-      const dumps = TABLES.map(async (table) => [table, (await query(url, `select r::text as row from posthorn.${table} r order by 1`)).map(({ row }) => String(row))])
+      const dumps = TABLES.map(async (table) => [
+        table,
+        (await query(url, `select r::text as row from posthorn.${table} r order by 1`)).map(({ row }) => String(row)),
+      ])
       return Object.fromEntries(await Promise.all(dumps))
     },
     async forget(what) {
@@ -65,4 +68,6 @@ storeConformance("embedded Postgres", () => openFixture({}))
 
 const OLDEST = "/usr/lib/postgresql/15/bin"
 if (existsSync(OLDEST)) storeConformance("Postgres 15", () => openFixture({ binaries: OLDEST }))
-else describe("status store: Postgres 15", () => test.skip(`there is no ${OLDEST}: the oldest version that is supported was not tried`, () => undefined))
+else
+  describe("status store: Postgres 15", () =>
+    test.skip(`there is no ${OLDEST}: the oldest version that is supported was not tried`, () => undefined))

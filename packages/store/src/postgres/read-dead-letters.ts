@@ -27,7 +27,11 @@ const SELECT = `
   select identity, partition, log_offset, delivery_id, application_id, event_id, subscription_id, event_type, reason, error, status_code, attempt_count, created_at
   from posthorn.dead_letters`
 
-export async function listDeadLetters(session: Session, tenancy: Tenancy, request: ListDeadLettersRequest): Promise<ListDeadLettersResponse | Refusal> {
+export async function listDeadLetters(
+  session: Session,
+  tenancy: Tenancy,
+  request: ListDeadLettersRequest,
+): Promise<ListDeadLettersResponse | Refusal> {
   const page = await readPage<DeadLetterRow>(session, {
     select: SELECT,
     idColumn: "identity",

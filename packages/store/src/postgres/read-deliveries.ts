@@ -29,7 +29,11 @@ const SELECT = `
     created_at, next_attempt_at, finished_at
   from posthorn.deliveries`
 
-export async function listDeliveries(session: Session, tenancy: Tenancy, request: ListDeliveriesRequest): Promise<ListDeliveriesResponse | Refusal> {
+export async function listDeliveries(
+  session: Session,
+  tenancy: Tenancy,
+  request: ListDeliveriesRequest,
+): Promise<ListDeliveriesResponse | Refusal> {
   const page = await readPage<DeliveryRow>(session, {
     select: SELECT,
     idColumn: "id",
@@ -68,7 +72,9 @@ export async function getDelivery(session: Session, tenancy: Tenancy, deliveryId
 const time = (date: Date | null): Timestamp | undefined => (date === null ? undefined : timestampFromDate(date))
 
 /** Fields without a value are left out rather than set to `undefined`. */
-function present<Fields extends Readonly<Record<string, unknown>>>(fields: Fields): { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> } {
+function present<Fields extends Readonly<Record<string, unknown>>>(
+  fields: Fields,
+): { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> } {
   // Only entries that are there are kept, which the type of the result says.
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 }

@@ -18,7 +18,8 @@ interface EventRow extends Listed {
   readonly occurred_at: Date | null
 }
 
-const SELECT = "select id, application_id, type, content_type, size_bytes, metadata, idempotency_key, created_at, occurred_at from posthorn.events"
+const SELECT =
+  "select id, application_id, type, content_type, size_bytes, metadata, idempotency_key, created_at, occurred_at from posthorn.events"
 
 export async function listEvents(session: Session, tenancy: Tenancy, request: ListEventsRequest): Promise<ListEventsResponse | Refusal> {
   const page = await readPage<EventRow>(session, {

@@ -100,5 +100,7 @@ export function upsertAttempts(rows: readonly AttemptStatusRow[]): Statement | u
 }
 
 function phasesOf({ phasesMs }: Attempt): object | undefined {
-  return phasesMs && { dns: phasesMs.dns, connect: phasesMs.connect, tls: phasesMs.tls, firstByte: phasesMs.firstByte, total: phasesMs.total }
+  return (
+    phasesMs && { dns: phasesMs.dns, connect: phasesMs.connect, tls: phasesMs.tls, firstByte: phasesMs.firstByte, total: phasesMs.total }
+  )
 }

@@ -92,7 +92,12 @@ function upsertSubscriptions(entities: readonly SubscriptionEntity[]): Statement
       textColumn(subscriptions.map(({ signatureStyle }) => signatureStyles.word(signatureStyle))),
       textColumn(subscriptions.map(({ bodyStyle }) => bodyStyles.word(bodyStyle))),
       textColumn(subscriptions.map(({ source }) => sourceSchemes.word(source?.scheme ?? 0))),
-      jsonColumn(policies.map((policy) => policy && { delaysSeconds: policy.delaysSeconds, retryCount: policy.retryCount, retryDelaySeconds: policy.retryDelaySeconds })),
+      jsonColumn(
+        policies.map(
+          (policy) =>
+            policy && { delaysSeconds: policy.delaysSeconds, retryCount: policy.retryCount, retryDelaySeconds: policy.retryDelaySeconds },
+        ),
+      ),
       integerColumn(subscriptions.map(({ timeoutMs }) => timeoutMs)),
       integerColumn(subscriptions.map(({ rateLimit }) => rateLimit?.count)),
       integerColumn(subscriptions.map(({ rateLimit }) => rateLimit?.periodSeconds)),

@@ -9,13 +9,13 @@ const START_TIMEOUT_MS = 120_000
 const STOP_TIMEOUT_MS = 20_000
 const TAIL_LINES_MAX = 50
 
-/** Brokers of this process that run: what is left when it exits is killed, so that no JVM outlives a test run. */
-const running = new Set<ChildProcess>()
-process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL")
-})
+/** Ends a process and deletes its folder once ours is no more, however it ended: then the pipe that it reads closes. Answers how to call it off. */
+function endWithUs(pid: number, folder: string): () => void {
+  const watcher = spawn("sh", ["-c", 'cat > /dev/null; kill -9 "$0"; rm -rf "$1"', String(pid), folder], { stdio: ["pipe", "ignore", "ignore"] })
+  return () => void watcher.kill("SIGKILL")
+}
 
-/** One Kafka broker as a child process. Its data and address outlive stops. */
+/** One Kafka broker as a child process. Its data and address outlive stops. It ends with this process. */
 export class KafkaBroker {
   readonly address: string
   readonly #home: string
@@ -37,7 +37,7 @@ export class KafkaBroker {
   async start(): Promise<void> {
     const child = spawn("java", [...this.#javaArguments, "kafka.Kafka", join(this.#home, "server.properties")], { stdio: ["ignore", "ignore", "pipe"] })
     this.#process = child
-    running.add(child)
+    const callOff = child.pid === undefined ? () => {} : endWithUs(child.pid, this.#home)
     const tail: string[] = []
     const started = Promise.withResolvers<void>()
     createInterface(child.stderr).on("line", (line) => {
@@ -46,7 +46,7 @@ export class KafkaBroker {
     })
     child.once("error", (error) => started.reject(error))
     child.once("exit", (code, signal) => {
-      running.delete(child)
+      callOff()
       if (this.#process === child) this.#process = undefined
       started.reject(new Error(`Kafka ended (${code ?? signal}):\n${tail.join("\n")}`))
     })
