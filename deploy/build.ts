@@ -20,12 +20,17 @@ function main(): void {
   }
   copyAssets()
   // Every manifest, those of test packages too: the lockfile is for all of them.
-  for (const manifest of globSync(["packages/*/package.json", "services/*/package.json", "test/package.json"], { cwd: ROOT })) writeManifest(manifest)
+  for (const manifest of globSync(["packages/*/package.json", "services/*/package.json", "test/package.json"], { cwd: ROOT }))
+    writeManifest(manifest)
 }
 
 /** SQL, pages, schemas: whatever lies beside the code and is read at run time. */
 function copyAssets(): void {
-  for (const entry of globSync(["packages/*/**", "services/**"], { cwd: ROOT, withFileTypes: true, exclude: (entry) => entry.name === "node_modules" })) {
+  for (const entry of globSync(["packages/*/**", "services/**"], {
+    cwd: ROOT,
+    withFileTypes: true,
+    exclude: ({ name }) => name === "node_modules",
+  })) {
     if (!entry.isFile()) continue
     const file = join(entry.parentPath, entry.name).slice(ROOT.length + 1)
     if (!NOT_AN_ASSET.test(file)) copy(file)

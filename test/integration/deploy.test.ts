@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
 import { parse, parseAllDocuments } from "yaml"
 import { findTool } from "../../deploy/tools.ts"
@@ -78,12 +78,31 @@ describe("the image", () => {
   })
 })
 
+describe("the build", () => {
+  it("holds every role, every export that it names, and what is read beside the code, but no test", () => {
+    execFileSync(process.execPath, [join(ROOT, "deploy/build.ts")], { stdio: "pipe" })
+    const files = new Set(
+      globSync("{packages,services}/**", { cwd: join(ROOT, "build"), exclude: (name) => name.includes("node_modules") }),
+    )
+    for (const role of ["standalone", ...ROLES]) expect(files).toContain(`services/${role}/src/main.js`)
+    for (const manifest of [...files].filter((file) => file.endsWith("package.json"))) {
+      const { exports } = JSON.parse(readFileSync(join(ROOT, "build", manifest), "utf8")) as { exports?: Readonly<Record<string, string>> }
+      for (const target of Object.values(exports ?? {})) expect(files).toContain(join(dirname(manifest), target))
+    }
+    const statements = globSync("{packages,services}/*/src/**/*.sql", { cwd: ROOT })
+    expect(statements.length).toBeGreaterThan(5)
+    for (const statement of statements) expect(files).toContain(statement)
+    expect([...files].filter((file) => /\.ts$|\.test\.js$|conformance/.test(file))).toEqual([])
+  })
+})
+
 const helm = findTool("helm")
 const validate = findTool("kubernetes-validate")
 
 describe("the chart", () => {
   if (helm === undefined || validate === undefined) {
-    it("is accepted by helm and Kubernetes' schemas", ({ skip }) => skip("helm or kubernetes-validate is missing: `node deploy/tools.ts` builds them"))
+    it("is accepted by helm and Kubernetes' schemas", ({ skip }) =>
+      skip("helm or kubernetes-validate is missing: `node deploy/tools.ts` builds them"))
     return
   }
   const folder = mkdtempSync(join(tmpdir(), "posthorn-chart-"))
@@ -128,7 +147,11 @@ describe("the chart", () => {
     readonly securityContext: unknown
     readonly automountServiceAccountToken: boolean
     readonly terminationGracePeriodSeconds: number
-    readonly containers: readonly { readonly args: readonly string[]; readonly securityContext: unknown; readonly env: readonly EnvEntry[] }[]
+    readonly containers: readonly {
+      readonly args: readonly string[]
+      readonly securityContext: unknown
+      readonly env: readonly EnvEntry[]
+    }[]
   }
   interface EnvEntry {
     readonly name: string
@@ -144,12 +167,15 @@ describe("the chart", () => {
     return found?.spec.template.spec.containers[0]
   }
 
-  it.each(Object.entries({ plain, full, existing }))("with %s values it passes helm's strict lint and the schemas of old and new Kubernetes", (name, values) => {
-    expect(run("lint", values)).toMatchObject({ status: 0 })
-    const file = join(folder, `${name}.yaml`)
-    writeFileSync(file, run("template", values).stdout)
-    for (const version of ["1.29", "1.37"]) execFileSync(validate, ["--strict", "-k", version, file], { stdio: "pipe" })
-  })
+  it.each(Object.entries({ plain, full, existing }))(
+    "with %s values it passes helm's strict lint and the schemas of old and new Kubernetes",
+    (name, values) => {
+      expect(run("lint", values)).toMatchObject({ status: 0 })
+      const file = join(folder, `${name}.yaml`)
+      writeFileSync(file, run("template", values).stdout)
+      for (const version of ["1.29", "1.37"]) execFileSync(validate, ["--strict", "-k", version, file], { stdio: "pipe" })
+    },
+  )
 
   it("refuses to render without brokers or secrets, and values that it does not know", () => {
     const refused = [
@@ -185,14 +211,17 @@ describe("the chart", () => {
     const references = ROLES.flatMap((role) => containerOf(manifests, role)?.env ?? [])
     expect(new Set(references.map(({ valueFrom }) => valueFrom.secretKeyRef.name))).toEqual(new Set(["made-elsewhere"]))
     const keys = new Set(ROLES.flatMap((role) => containerOf(made, role)?.env ?? []).map(({ valueFrom }) => valueFrom.secretKeyRef.key))
-    expect([...keys].sort()).toEqual(Object.keys(made.find(({ kind }) => kind === "Secret")?.stringData ?? {}).sort())
+    expect(keys).toEqual(new Set(Object.keys(made.find(({ kind }) => kind === "Secret")?.stringData ?? {})))
   })
 
   it("makes pods that a restricted namespace admits and that have time to finish", () => {
     for (const { kind, spec } of render(plain)) {
       if (kind !== "Deployment") continue
       const pod = spec.template.spec
-      expect(pod).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } } })
+      expect(pod).toMatchObject({
+        automountServiceAccountToken: false,
+        securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } },
+      })
       expect(pod.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(30)
       expect(pod.containers[0]?.securityContext).toEqual({
         allowPrivilegeEscalation: false,

@@ -20,48 +20,61 @@ const PROGRESS = 200
 const missing = await whyNoKafkaJars()
 if (missing !== undefined && process.env["CI"] === "true") throw new Error(missing)
 
-describe.skipIf(missing !== undefined)(`acknowledged records when a broker of three fails${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
-  let kafka: Kafka
+describe.skipIf(missing !== undefined)(
+  `acknowledged records when a broker of three fails${missing === undefined ? "" : ` (skipped: ${missing})`}`,
+  () => {
+    let kafka: Kafka
 
-  beforeAll(async () => {
-    // Leaders go back to a broker that returns, so that every fault hits some.
-    kafka = await startKafka({ brokers: 3, settings: { "leader.imbalance.check.interval.seconds": 1, "leader.imbalance.per.broker.percentage": 0 } })
-  })
+    beforeAll(async () => {
+      // Leaders go back to a broker that returns, so that every fault hits some.
+      kafka = await startKafka({
+        brokers: 3,
+        settings: { "leader.imbalance.check.interval.seconds": 1, "leader.imbalance.per.broker.percentage": 0 },
+      })
+    })
 
-  afterAll(async () => {
-    await kafka.remove()
-  })
+    afterAll(async () => {
+      await kafka.remove()
+    })
 
-  test("the client alone resolves sends that were not sent; the log loses nothing, keeps the order of every key, and its groups are given everything", { timeout: 2 * TIME_MAX_MS }, async () => {
-    const naive = await startNaiveWriter(kafka.addresses)
-    const ours = await startOurWriter(kafka.addresses)
-    const deadline = performance.now() + TIME_MAX_MS
-    const oursGoesOn = goesOn(ours.acknowledged)
-    const bothGoOn = async () => void (await Promise.all([oursGoesOn(), goesOn(naive.acknowledged)()]))
+    test(
+      "the client alone resolves sends that were not sent; the log loses nothing, keeps the order of every key, and its groups are given everything",
+      { timeout: 2 * TIME_MAX_MS },
+      async () => {
+        const naive = await startNaiveWriter(kafka.addresses)
+        const ours = await startOurWriter(kafka.addresses)
+        const deadline = performance.now() + TIME_MAX_MS
+        const oursGoesOn = goesOn(ours.acknowledged)
+        const bothGoOn = async () => void (await Promise.all([oursGoesOn(), goesOn(naive.acknowledged)()]))
 
-    await bothGoOn()
-    let faults = 0
-    for (const fault of FAULTS) {
-      // Both faults at least, then until the client has shown what it does.
-      if (performance.now() > deadline || (faults >= 2 && naive.unanswered() > 0)) break
-      await undergo(fault, kafka.brokers[faults % kafka.brokers.length]!, oursGoesOn)
-      await bothGoOn()
-      faults++
-    }
-    await Promise.all([naive.stop(), ours.stop()])
+        await bothGoOn()
+        let faults = 0
+        for (const fault of FAULTS) {
+          // Both faults at least, then until the client has shown what it does.
+          if (performance.now() > deadline || (faults >= 2 && naive.unanswered() > 0)) break
+          await undergo(fault, kafka.brokers[faults % kafka.brokers.length]!, oursGoesOn)
+          await bothGoOn()
+          faults++
+        }
+        await Promise.all([naive.stop(), ours.stop()])
 
-    const lostByClient = [...naive.acknowledged].filter((key) => !naive.inLog.has(key)).length
-    process.stderr.write(
-      `${faults} faults: the client alone acknowledged ${naive.acknowledged.size}, ${naive.unanswered()} partitions unanswered, ${lostByClient} records lost; ours acknowledged ${ours.acknowledged.size}, ${ours.rejected()} rejected\n`,
+        const lostByClient = [...naive.acknowledged].filter((key) => !naive.inLog.has(key)).length
+        process.stderr.write(
+          `${faults} faults: the client alone acknowledged ${naive.acknowledged.size}, ${naive.unanswered()} partitions unanswered, ${lostByClient} records lost; ours acknowledged ${ours.acknowledged.size}, ${ours.rejected()} rejected\n`,
+        )
+        expect(naive.unanswered(), "partitions that a resolved send says nothing of").toBeGreaterThan(0)
+
+        const lost = [...ours.acknowledged].filter(([key, position]) => ours.inLog.get(placeOf(position)) !== key)
+        expect(lost, "acknowledged records that are not where they were said to be").toEqual([])
+        expect(
+          [...ours.acknowledged.values()].filter((position) => !ours.handedOver.has(placeOf(position))),
+          "acknowledged records that the group was not given",
+        ).toEqual([])
+        for (const offsets of ours.offsetsByCaller) expect(offsets).toEqual(offsets.toSorted((a, b) => a - b))
+      },
     )
-    expect(naive.unanswered(), "partitions that a resolved send says nothing of").toBeGreaterThan(0)
-
-    const lost = [...ours.acknowledged].filter(([key, position]) => ours.inLog.get(placeOf(position)) !== key)
-    expect(lost, "acknowledged records that are not where they were said to be").toEqual([])
-    expect([...ours.acknowledged.values()].filter((position) => !ours.handedOver.has(placeOf(position))), "acknowledged records that the group was not given").toEqual([])
-    for (const offsets of ours.offsetsByCaller) expect(offsets).toEqual([...offsets].sort((a, b) => a - b))
-  })
-})
+  },
+)
 
 /** Waits until there is a good deal more than now. */
 const goesOn = (acknowledged: { readonly size: number }) => async (): Promise<void> => {
@@ -124,11 +137,19 @@ async function startOurWriter(brokers: readonly string[]) {
   const stop = async (): Promise<void> => {
     running = false
     await Promise.all(calls)
-    const ranges = (await log.ends("events")).map(({ partition, low, high }) => ({ topic: "events" as const, partition, from: low, to: high }))
+    const ranges = (await log.ends("events")).map(({ partition, low, high }) => ({
+      topic: "events" as const,
+      partition,
+      from: low,
+      to: high,
+    }))
     await log.read(ranges, (records) => {
       for (const record of records) inLog.set(placeOf(record), String(Buffer.from(record.value)))
     })
-    await eventually(() => [...inLog.keys()].every((place) => handedOver.has(place)), { timeoutMs: 60_000, what: "the group being given everything" })
+    await eventually(() => [...inLog.keys()].every((place) => handedOver.has(place)), {
+      timeoutMs: 60_000,
+      what: "the group being given everything",
+    })
     expect(failures).toEqual([])
     await log.close()
   }
@@ -149,7 +170,11 @@ async function startNaiveWriter(brokers: readonly string[]) {
   await admin.connect()
   await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: 3 }] })
   const connect = async () => {
-    const producer = client.producer({ idempotent: true, allowAutoTopicCreation: false, createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
+    const producer = client.producer({
+      idempotent: true,
+      allowAutoTopicCreation: false,
+      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+    })
     await producer.connect()
     return producer
   }
@@ -160,7 +185,7 @@ async function startNaiveWriter(brokers: readonly string[]) {
   let unanswered = 0
   let running = true
   const send = async (): Promise<void> => {
-    for (let serial = 0; running; ) {
+    for (let serial = 0; running;) {
       const messages = Array.from({ length: 20 }, () => ({ key: String(serial), partition: serial++ % PARTITIONS, value: "x".repeat(200) }))
       try {
         const response = await producer.send({ topic, acks: -1, timeout: 2000, messages })

@@ -1,5 +1,12 @@
 import { create } from "@bufbuild/protobuf"
-import { decideCreateApplication, decideUpdateApplication, formatId, isRefusal, type ChangeContext, type EntityChange } from "@posthorn/core"
+import {
+  decideCreateApplication,
+  decideUpdateApplication,
+  formatId,
+  isRefusal,
+  type ChangeContext,
+  type EntityChange,
+} from "@posthorn/core"
 import { ApplicationSchema, type ConfigChanged } from "@posthorn/proto"
 import { expect, test } from "vitest"
 import { followConfig, type ConfigFollower } from "./config-follower.ts"
@@ -7,10 +14,15 @@ import { createMemoryLog } from "./memory/memory-log.ts"
 
 const ID = formatId("application", new Uint8Array(16))
 const context = (changeId: string): ChangeContext => ({ changeId, nowMs: 1, actor: { id: "operator", requestId: "r" } })
-const creation = (changeId: string) => decideCreateApplication({ id: ID, application: create(ApplicationSchema, { name: "first" }) }, context(changeId))
+const creation = (changeId: string) =>
+  decideCreateApplication({ id: ID, application: create(ApplicationSchema, { name: "first" }) }, context(changeId))
 
 function renaming({ table }: ConfigFollower, name: string): ConfigChanged {
-  const decided = decideUpdateApplication(table, { applicationId: ID, application: create(ApplicationSchema, { name }), paths: ["name"] }, context(name))
+  const decided = decideUpdateApplication(
+    table,
+    { applicationId: ID, application: create(ApplicationSchema, { name }), paths: ["name"] },
+    context(name),
+  )
   if (isRefusal(decided)) throw new Error(decided.message)
   return decided
 }
@@ -43,7 +55,10 @@ test("a late reader hears every change from the beginning, and nothing of record
   await (await followConfig(log.value)).propose(creation("c"))
   await log.value.append([{ topic: "config", key: "x", value: new Uint8Array([255, 255]) }])
   const [changes, undecodable]: [EntityChange[], number[]] = [[], []]
-  const late = await followConfig(log.value, { onChange: (each) => changes.push(...each), onUndecodable: ({ offset }) => undecodable.push(offset) })
+  const late = await followConfig(log.value, {
+    onChange: (each) => changes.push(...each),
+    onUndecodable: ({ offset }) => undecodable.push(offset),
+  })
   expect(changes.map(({ before, after }) => [before, after?.version])).toEqual([[undefined, 1]])
   expect(undecodable).toEqual([1])
   await late.reached(2)

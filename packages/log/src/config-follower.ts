@@ -88,6 +88,9 @@ function decode(record: LogRecord, options: ConfigFollowerOptions): ConfigChange
 
 async function inTime<T>(promise: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new LogUnavailable("the config topic is not read in time", "unknown")), limits.CONFIG_READ_TIMEOUT_MS)
+  const timer = setTimeout(
+    () => reject(new LogUnavailable("the config topic is not read in time", "unknown")),
+    limits.CONFIG_READ_TIMEOUT_MS,
+  )
   return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }

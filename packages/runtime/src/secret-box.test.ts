@@ -25,7 +25,11 @@ test("a sealed text of which any character was changed, or that was cut, does no
     fc.property(fc.nat(sealed.length - 1), fc.constantFrom("A", "B", ":", ""), (at, character) => {
       const forged = [sealed.slice(0, at) + character + sealed.slice(at + 1), sealed.slice(0, at)]
       // The last bits of base64 and its padding carry nothing: another spelling of the same bytes is the same text.
-      const bytes = (text: string) => text.split(":").map((part, index) => (index < 2 ? part : Buffer.from(part, "base64").toString("hex"))).join(":")
+      const bytes = (text: string) =>
+        text
+          .split(":")
+          .map((part, index) => (index < 2 ? part : Buffer.from(part, "base64").toString("hex")))
+          .join(":")
       for (const text of forged) if (bytes(text) !== bytes(sealed)) expect(() => box.open(text, ["here"])).toThrow(SecretUnreadable)
     }),
   )
@@ -51,5 +55,6 @@ test("a derived key depends on the key and the purpose, and is neither", () => {
 
 test("a keyring with a short key, a name twice, or nothing is none", () => {
   const one = keyText("a")
-  for (const text of ["", "a:", "a:AAAA", `${one},${one}`, `${one},`, one.slice(2), "a b:" + one.slice(2)]) expect(encryptionKeys.parse(text)).toBeUndefined()
+  for (const text of ["", "a:", "a:AAAA", `${one},${one}`, `${one},`, one.slice(2), "a b:" + one.slice(2)])
+    expect(encryptionKeys.parse(text)).toBeUndefined()
 })

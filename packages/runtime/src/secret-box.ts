@@ -59,7 +59,9 @@ export class SecretBox {
     const [nonce, ciphertext, tag] = parts.map((part) => Buffer.from(part, "base64"))
     if (version !== "v1" || parts.length !== 3 || !nonce || !ciphertext || !tag) throw new SecretUnreadable("the text is not a sealed one")
     try {
-      const decipher = createDecipheriv("aes-256-gcm", this.#key(kid), nonce, { authTagLength: TAG_BYTES }).setAAD(bytesOf(place)).setAuthTag(tag)
+      const decipher = createDecipheriv("aes-256-gcm", this.#key(kid), nonce, { authTagLength: TAG_BYTES })
+        .setAAD(bytesOf(place))
+        .setAuthTag(tag)
       return Buffer.concat([decipher.update(ciphertext), decipher.final()]).toString("utf8")
     } catch (cause) {
       throw new SecretUnreadable("a sealed text cannot be opened", { cause })

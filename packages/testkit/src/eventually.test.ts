@@ -25,3 +25,10 @@ test("gives up with what was waited for and the last failure, also when a check 
   })
   await expect(eventually(() => new Promise(() => {}), { timeoutMs: 30 })).rejects.toThrow("the condition")
 })
+
+test("gives up on a check that always throws at once", async () => {
+  const check = (): never => {
+    throw new Error("never")
+  }
+  await expect(eventually(check, { timeoutMs: 50, intervalMs: 5 })).rejects.toThrow("did not hold")
+})

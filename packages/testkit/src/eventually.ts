@@ -21,7 +21,7 @@ export async function eventually<T>(check: () => T | Promise<T>, options: Eventu
   let last: unknown
   try {
     for (;;) {
-      const result = await Promise.race([attempt(check), deadline.promise])
+      const result = await Promise.race([deadline.promise, attempt(check)])
       if (result === "over") throw new Error(`${what} did not hold within ${timeoutMs} ms`, { cause: last })
       if (result.held) return result.answer
       last = result.error

@@ -18,11 +18,6 @@ export const variables = {
   adminKey: shared.adminKey,
   encryptionKeys: shared.encryptionKeys,
   allowPrivateNetworks: shared.allowPrivateNetworks,
-  corsOrigins: {
-    name: "CORS_ORIGINS",
-    default: "",
-    meaning: "origins whose pages may read answers",
-    parser: parsers.jsonOrCommaList(parsers.matching(/\*|https?:\/\/[^/\s]+/, "an origin such as https://app.example.com, or *")),
-  },
+  corsOrigins: shared.corsOrigins,
   logLevel: shared.logLevel,
 } as const

@@ -4,7 +4,18 @@ import { CODES } from "./error-boundary.ts"
 import type { PublishEvents } from "./publish/publish-context.ts"
 
 /** The only fields of this service's log lines. */
-export const LOG_FIELDS = ["door", "method", "code", "durationMs", "requestId", "eventId", "offset", "httpUrl", "grpcAddress", "count"] as const
+export const LOG_FIELDS = [
+  "door",
+  "method",
+  "code",
+  "durationMs",
+  "requestId",
+  "eventId",
+  "offset",
+  "httpUrl",
+  "grpcAddress",
+  "count",
+] as const
 type Log = Logger<(typeof LOG_FIELDS)[number]>
 
 const DOORS = ["grpc", "connect", "rest"] as const
@@ -12,14 +23,26 @@ const ANSWERS = ["ok", ...Object.keys(CODES)]
 
 /** Every log line and metric of the gateway. */
 export function gatewayEvents(log: Log, metrics: Metrics) {
-  const requests = metrics.counter({ name: "posthorn_requests_total", help: "Requests answered, by door and code.", labels: { door: DOORS, code: ANSWERS } })
-  const duration = metrics.histogram({ name: "posthorn_request_duration_seconds", help: "From the request to its answer.", labels: { door: DOORS }, buckets: LATENCY_BUCKETS_SECONDS })
+  const requests = metrics.counter({
+    name: "posthorn_requests_total",
+    help: "Requests answered, by door and code.",
+    labels: { door: DOORS, code: ANSWERS },
+  })
+  const duration = metrics.histogram({
+    name: "posthorn_request_duration_seconds",
+    help: "From the request to its answer.",
+    labels: { door: DOORS },
+    buckets: LATENCY_BUCKETS_SECONDS,
+  })
   const ingested = metrics.counter({
     name: "posthorn_ingest_events_total",
     help: "Events acknowledged; duplicates are those whose idempotency key was seen before.",
     labels: { source: ["publish", "ingest"], duplicate: ["true", "false"] },
   })
-  const unclaimed = metrics.counter({ name: "posthorn_ingest_unclaimed_total", help: "Events whose sender's own id could not be checked because the store was away." })
+  const unclaimed = metrics.counter({
+    name: "posthorn_ingest_unclaimed_total",
+    help: "Events whose sender's own id could not be checked because the store was away.",
+  })
   const doors: DoorEvents = {
     requestFinished({ door, method, code, durationMs, requestId }) {
       requests.add(1, { door, code })
@@ -39,7 +62,8 @@ export function gatewayEvents(log: Log, metrics: Metrics) {
   return {
     ...doors,
     ...publish,
-    configUndecodable: (offset: number, cause: unknown): void => log.error("record of config could not be decoded; it is passed over", { offset, error: cause }),
+    configUndecodable: (offset: number, cause: unknown): void =>
+      log.error("record of config could not be decoded; it is passed over", { offset, error: cause }),
     started: (addresses: { httpUrl: string; grpcAddress: string }): void => log.info("gateway started", addresses),
     stopped: (): void => log.info("gateway stopped"),
     logFault: (cause: unknown): void => log.warn("log is in trouble", { error: cause }),

@@ -33,7 +33,12 @@ export async function startInstallation() {
   const lines: string[] = []
   const gateway = async (more: Partial<GatewayOptions> = {}) => {
     const metrics = new Metrics()
-    const logger = createLogger({ service: "gateway", level: "debug", fields: LOG_FIELDS, destination: { write: (line) => void lines.push(line) } })
+    const logger = createLogger({
+      service: "gateway",
+      level: "debug",
+      fields: LOG_FIELDS,
+      destination: { write: (line) => void lines.push(line) },
+    })
     const started = await startGateway({
       host: "127.0.0.1",
       httpPort: 0,
@@ -78,8 +83,12 @@ function askOf(httpUrl: string) {
     const json = typeof body === "object" && !(body instanceof Uint8Array)
     const response = await fetch(httpUrl + path, {
       method,
-      headers: { ...(key === null ? {} : { authorization: `Bearer ${key}` }), ...(json ? { "content-type": "application/json" } : {}), ...headers },
-      ...(body === undefined ? {} : { body: json ? JSON.stringify(body) : body as string }),
+      headers: {
+        ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+        ...(json ? { "content-type": "application/json" } : {}),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: json ? JSON.stringify(body) : (body as string) }),
     })
     const text = await response.text()
     const isJson = response.headers.get("content-type")?.startsWith("application/json") ?? false

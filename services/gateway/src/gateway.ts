@@ -62,7 +62,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     corsOrigins: options.corsOrigins,
     access,
     handlers: createHandlers({ config, box, nowMs, newId, judgeUrl: options.judgeUrl, reader: store }),
-    publish: { publish: createPublish(publishing, keyed), ingest: createIngest(publishing, keyed, createVerifySender({ access, box, crypto, nowMs })) },
+    publish: {
+      publish: createPublish(publishing, keyed),
+      ingest: createIngest(publishing, keyed, createVerifySender({ access, box, crypto, nowMs })),
+    },
     events,
     probes: {
       async health() {

@@ -31,7 +31,10 @@ const STALLED_MS = 60_000
 
 /** What `/health` asks. Without the log nothing can be accepted; without any of the others that still goes on. */
 export function healthChecks({ log, store, analytics, monotonicMs }: HealthSources): Record<string, HealthCheck> {
-  const pinged = (component: Pinged, vital: boolean): HealthCheck => ({ vital, check: () => component.ping().then(() => ({ status: "ok" })) })
+  const pinged = (component: Pinged, vital: boolean): HealthCheck => ({
+    vital,
+    check: () => component.ping().then(() => ({ status: "ok" })),
+  })
   const grouped = (groups: readonly (readonly [string, readonly Topic[]])[]): HealthCheck => {
     const progress = groups.map(([group, topics]) => watchProgress(log, { group, topics, monotonicMs }))
     return { vital: false, check: async () => worst(await Promise.all(progress.map((look) => look()))) }

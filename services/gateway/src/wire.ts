@@ -20,7 +20,11 @@ export async function wire(config: Config, lifecycle: Lifecycle): Promise<void> 
     start: () => openLog(config, { clientId: "posthorn-gateway", onError: (error) => events.logFault(error) }),
     stop: (started) => started.close(),
   })
-  const store = await lifecycle.start({ name: "store", start: () => createPostgresStore({ url: config.postgresUrl }), stop: (started) => started.close() })
+  const store = await lifecycle.start({
+    name: "store",
+    start: () => createPostgresStore({ url: config.postgresUrl }),
+    stop: (started) => started.close(),
+  })
   const analytics = await lifecycle.start({
     name: "analytics",
     start: () => createClickHouseAnalytics({ url: config.clickhouseUrl, retentionDays: config.analyticsRetentionDays }),

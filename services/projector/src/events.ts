@@ -29,39 +29,42 @@ interface Place {
   readonly partition: number
 }
 
-/** Every log line and metric of the projector. */
+/** Every metric of the projector. */
+function projectorMetrics(metrics: Metrics) {
+  return {
+    projected: metrics.counter({ name: "posthorn_projected_records_total", help: "Records taken into a view.", labels: { view: VIEWS } }),
+    batches: metrics.histogram({
+      name: "posthorn_projection_batch_seconds",
+      help: "How long a view took to take a batch.",
+      labels: { view: VIEWS },
+      buckets: BATCH_BUCKETS_SECONDS,
+    }),
+    failures: metrics.counter({
+      name: "posthorn_projection_failures_total",
+      help: "Batches that a view could not take, and was given again.",
+      labels: { view: VIEWS },
+    }),
+    stale: metrics.counter({ name: "posthorn_projection_stale_total", help: "Batches that somebody else had projected." }),
+    dead: metrics.counter({
+      name: "posthorn_dead_letters_total",
+      help: "Dead letters written, by reason.",
+      labels: { reason: ["retries_exhausted", "endpoint_gone", "poison"] },
+    }),
+    unreadable: metrics.counter({
+      name: "posthorn_unreadable_dead_letters_total",
+      help: "Records of dead-letters that could not be decoded and are left out.",
+    }),
+    lag: metrics.gauge({
+      name: "posthorn_log_lag_records",
+      help: "Records that a group has not finished.",
+      labels: { group: Object.values(GROUPS), topic: PROJECTED_TOPICS },
+    }),
+  }
+}
+
+/** Every log line of the projector, with what it counts. */
 export function projectorEvents(log: Log, metrics: Metrics) {
-  const projected = metrics.counter({
-    name: "posthorn_projected_records_total",
-    help: "Records taken into a view.",
-    labels: { view: VIEWS },
-  })
-  const batches = metrics.histogram({
-    name: "posthorn_projection_batch_seconds",
-    help: "How long a view took to take a batch.",
-    labels: { view: VIEWS },
-    buckets: BATCH_BUCKETS_SECONDS,
-  })
-  const failures = metrics.counter({
-    name: "posthorn_projection_failures_total",
-    help: "Batches that a view could not take, and will be given again.",
-    labels: { view: VIEWS },
-  })
-  const stale = metrics.counter({ name: "posthorn_projection_stale_total", help: "Batches that somebody else had projected." })
-  const dead = metrics.counter({
-    name: "posthorn_dead_letters_total",
-    help: "Dead letters written, by reason.",
-    labels: { reason: ["retries_exhausted", "endpoint_gone", "poison"] },
-  })
-  const unreadable = metrics.counter({
-    name: "posthorn_unreadable_dead_letters_total",
-    help: "Records of dead-letters that could not be decoded and are left out.",
-  })
-  const lag = metrics.gauge({
-    name: "posthorn_log_lag_records",
-    help: "Records that a group has not finished.",
-    labels: { group: Object.values(GROUPS), topic: PROJECTED_TOPICS },
-  })
+  const { projected, batches, failures, stale, dead, unreadable, lag } = projectorMetrics(metrics)
   return {
     batchProjected(view: View, records: number, durationMs: number): void {
       projected.add(records, { view })

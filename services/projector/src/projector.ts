@@ -69,9 +69,9 @@ export async function startProjector(options: ProjectorOptions): Promise<Project
     },
     async stop() {
       for (const timer of timers) clearInterval(timer)
-      // What is in flight is finished if its store takes it in time, and left to the next start otherwise.
-      await Promise.all(members.map((member) => member.leave()))
+      // What is in flight is finished if its store takes it at this try, and left to the next start otherwise.
       stopping.abort()
+      await Promise.all(members.map((member) => member.leave()))
     },
   }
 }

@@ -34,8 +34,15 @@ if (server === undefined) {
 describe("ClickHouse analytics without its server", () => {
   it("rejects everything as unavailable, and its password is in no message", async () => {
     const store = createClickHouseAnalytics({ url: "http://posthorn:canary-secret@127.0.0.1:1", retentionDays: 90 })
-    for (const refused of [store.ping(), store.insert({ events: [], attempts: [], token: "t" }), store.totals("installation", { sinceMs: 0, untilMs: 1 })]) {
-      const error = await refused.then(() => undefined, (cause: unknown) => cause)
+    for (const refused of [
+      store.ping(),
+      store.insert({ events: [], attempts: [], token: "t" }),
+      store.totals("installation", { sinceMs: 0, untilMs: 1 }),
+    ]) {
+      const error = await refused.then(
+        () => undefined,
+        (cause: unknown) => cause,
+      )
       expect(error).toBeInstanceOf(AnalyticsUnavailable)
       expect(String(error) + String((error as Error).cause)).not.toContain("canary-secret")
     }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { createClient, ClickHouseLogLevel, type ClickHouseClient } from "@clickhouse/client"
 import { assert, limits, type AttemptRow, type EventRow } from "@posthorn/core"
 import {
@@ -44,7 +45,11 @@ class ClickHouseAnalytics implements AnalyticsStore {
     assert(batch.events.length <= limits.ANALYTICS_ROWS_MAX && batch.attempts.length <= limits.ANALYTICS_ROWS_MAX, "a batch is bounded")
     return this.#run("insert", async (client) => {
       await insertRows(client, { table: "events", rows: batch.events, token: `${batch.token}/${batch.events[0]?.event_id}` })
-      await insertRows(client, { table: "delivery_attempts", rows: batch.attempts, token: `${batch.token}/${batch.attempts[0]?.delivery_id}` })
+      await insertRows(client, {
+        table: "delivery_attempts",
+        rows: batch.attempts,
+        token: `${batch.token}/${batch.attempts[0]?.delivery_id}`,
+      })
     })
   }
 
@@ -124,7 +129,8 @@ async function insertRows(client: ClickHouseClient, { table, rows, token }: Inse
     values: rows,
     format: "JSONEachRow",
     clickhouse_settings: {
-      insert_deduplication_token: token,
+      // A digest, because it travels in the URL: a batch over a thousand partitions has a long name.
+      insert_deduplication_token: createHash("sha256").update(token).digest("hex"),
       // Answered when the rows are stored, not when they are queued.
       async_insert: 0,
       // A batch may hold rows of any days; the table's own default refuses more than 100.

@@ -17,7 +17,7 @@ const AGED_TABLES = { events: "accepted_at", delivery_attempts: "finished_at" } 
  */
 export async function migrate(client: ClickHouseClient, options: SchemaOptions): Promise<void> {
   const applied = await readApplied(client)
-  const names = (await readdir(MIGRATIONS)).filter((name) => name.endsWith(".sql")).sort()
+  const names = (await readdir(MIGRATIONS)).filter((name) => name.endsWith(".sql")).toSorted()
   for (const name of names) {
     if (applied.has(name)) continue
     await client.command({ query: await readFile(new URL(name, MIGRATIONS), "utf8") })

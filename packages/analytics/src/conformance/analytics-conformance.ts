@@ -28,10 +28,10 @@ const HOSTILE = [
   "`backtick` {x:String} $1 %s",
   "𝒽𝓮𝓁𝓁𝑜 ✓ Ω≈ç√ 田中さん 🇩🇪👩‍👧",
   "\u202Ertl\u202C \uFEFFbom \u0001",
-  "} FORMAT JSONEachRow {\"application_id\":\"app_victim\"}",
+  '} FORMAT JSONEachRow {"application_id":"app_victim"}',
 ]
 
-export function attempt(change: Partial<AttemptRow> = {}): AttemptRow {
+function attempt(change: Partial<AttemptRow> = {}): AttemptRow {
   const finishedMs = change.finished_at ?? NOW - HOUR_MS
   return {
     application_id: "app_1",
@@ -95,11 +95,22 @@ export function analyticsConformance(name: string, start: () => Promise<Analytic
     const totals = (applicationId: string) => store.totals({ applicationId }, LAST_DAY)
 
     it("a batch inserted again under its token is stored once", async () => {
-      const batch = { events: [event({ application_id: "app_token" })], attempts: [attempt({ application_id: "app_token" })], token: "attempts/0/1-1" }
+      const batch = {
+        events: [event({ application_id: "app_token" })],
+        attempts: [attempt({ application_id: "app_token" })],
+        token: "attempts/0/1-1",
+      }
       for (let time = 0; time < 3; time++) await store.insert(batch)
       // Without FINAL: the copies never got in.
       expect(await rows("SELECT count() AS n FROM delivery_attempts WHERE application_id = 'app_token'")).toEqual([{ n: "1" }])
       expect(await rows("SELECT count() AS n FROM events WHERE application_id = 'app_token'")).toEqual([{ n: "1" }])
+    })
+
+    it("a token may be long: it names every range of a batch over a thousand partitions", async () => {
+      const token = Array.from({ length: 2000 }, (_, n) => `attempts/${n}/1000000000-1000000999`).join(",")
+      const batch = { events: [], attempts: [attempt({ application_id: "app_long" })], token }
+      for (let time = 0; time < 2; time++) await store.insert(batch)
+      expect(await rows("SELECT count() AS n FROM delivery_attempts WHERE application_id = 'app_long'")).toEqual([{ n: "1" }])
     })
 
     it("a token of an earlier log does not swallow the rows of a new one", async () => {
@@ -112,20 +123,33 @@ export function analyticsConformance(name: string, start: () => Promise<Analytic
     it("overlapping batches count every attempt and event once, in reads and in views", async () => {
       const application_id = "app_overlap"
       const attempts = Array.from({ length: 30 }, (_, n) =>
-        attempt({ application_id, delivery_id: `dlv_${n}`, log_offset: n, duration_ms: n, ...(n % 3 === 0 ? { outcome: "failed", error_class: "timeout" } : {}) }),
+        attempt({
+          application_id,
+          delivery_id: `dlv_${n}`,
+          log_offset: n,
+          duration_ms: n,
+          ...(n % 3 === 0 ? { outcome: "failed", error_class: "timeout" } : {}),
+        }),
       )
       const events = Array.from({ length: 30 }, (_, n) => event({ application_id, event_id: `evt_${n}`, log_offset: n }))
-      for (const [first, next] of [[0, 20], [10, 30], [5, 25], [0, 30]] as const) {
+      for (const [first, next] of [
+        [0, 20],
+        [10, 30],
+        [5, 25],
+        [0, 30],
+      ] as const) {
         const token = `attempts/0/${first}-${next - 1}`
         await store.insert({ events: events.slice(first, next), attempts: attempts.slice(first, next), token })
       }
       expect(await totals(application_id)).toEqual({ attempts: 30, delivered: 20, failed: 10, averageDurationMs: 14.5 })
       for (const view of ["hourly", "daily"]) {
         const where = `WHERE application_id = '${application_id}'`
-        expect(await rows(`SELECT sum(attempts) AS a, sum(delivered) AS d, sum(failed) AS f FROM delivery_attempts_${view} ${where}`)).toEqual([
-          { a: "30", d: "20", f: "10" },
+        expect(
+          await rows(`SELECT sum(attempts) AS a, sum(delivered) AS d, sum(failed) AS f FROM delivery_attempts_${view} ${where}`),
+        ).toEqual([{ a: "30", d: "20", f: "10" }])
+        expect(await rows(`SELECT sum(events) AS n, sum(payload_bytes) AS b FROM events_${view} ${where}`)).toEqual([
+          { n: "30", b: "18000" },
         ])
-        expect(await rows(`SELECT sum(events) AS n, sum(payload_bytes) AS b FROM events_${view} ${where}`)).toEqual([{ n: "30", b: "18000" }])
       }
     })
 
@@ -146,7 +170,11 @@ export function analyticsConformance(name: string, start: () => Promise<Analytic
 
     it("reads of one application hold nothing of another; only the installation's hold both", async () => {
       const before = await store.totals("installation", LAST_DAY)
-      await store.insert({ events: [], attempts: [attempt({ application_id: "app_mine" }), attempt({ application_id: "app_theirs" })], token: "t/tenancy" })
+      await store.insert({
+        events: [],
+        attempts: [attempt({ application_id: "app_mine" }), attempt({ application_id: "app_theirs" })],
+        token: "t/tenancy",
+      })
       expect(await totals("app_mine")).toMatchObject({ attempts: 1 })
       expect(await totals("app_min")).toEqual({ attempts: 0, delivered: 0, failed: 0, averageDurationMs: 0 })
       expect(await totals("' OR 1 = 1 --")).toMatchObject({ attempts: 0 })
@@ -160,7 +188,13 @@ export function analyticsConformance(name: string, start: () => Promise<Analytic
       const hour = NOW - HOUR_MS / 2
       await store.insert({
         events: [],
-        attempts: [at("a", hour), at("b", hour + HOUR_MS - 1, "failed"), at("c", hour - 1), at("d", hour - 3 * HOUR_MS - 1), at("e", hour + HOUR_MS)],
+        attempts: [
+          at("a", hour),
+          at("b", hour + HOUR_MS - 1, "failed"),
+          at("c", hour - 1),
+          at("d", hour - 3 * HOUR_MS - 1),
+          at("e", hour + HOUR_MS),
+        ],
         token: "t/hours",
       })
       const points = await store.hourlyRates({ applicationId: application_id }, { sinceMs: hour - 3 * HOUR_MS, untilMs: hour + HOUR_MS })
@@ -180,7 +214,9 @@ export function analyticsConformance(name: string, start: () => Promise<Analytic
           token: `${text}/${index}`,
         })
         expect(await totals(text)).toMatchObject({ attempts: 1, delivered: 1 })
-        const stored = await rows<{ event_type: string }>("SELECT event_type FROM delivery_attempts WHERE application_id = {a:String}", { a: text })
+        const stored = await rows<{ event_type: string }>("SELECT event_type FROM delivery_attempts WHERE application_id = {a:String}", {
+          a: text,
+        })
         expect(stored).toEqual([{ event_type: text }])
       }
     })
@@ -189,7 +225,16 @@ export function analyticsConformance(name: string, start: () => Promise<Analytic
       const application_id = "app_edges"
       const attempts = [
         attempt({ application_id, delivery_id: "a", log_offset: Number.MAX_SAFE_INTEGER, duration_ms: 0.125, finished_at: NOW - 1 }),
-        attempt({ application_id, delivery_id: "b", round: -1, attempt: 2_147_483_647, status_code: -5, duration_ms: 1e300, created_at: 0, scheduled_at: 1 }),
+        attempt({
+          application_id,
+          delivery_id: "b",
+          round: -1,
+          attempt: 2_147_483_647,
+          status_code: -5,
+          duration_ms: 1e300,
+          created_at: 0,
+          scheduled_at: 1,
+        }),
       ]
       await store.insert({ events: [], attempts, token: "t/edges" })
       const stored = await rows(
@@ -198,14 +243,25 @@ export function analyticsConformance(name: string, start: () => Promise<Analytic
          FROM delivery_attempts FINAL WHERE application_id = '${application_id}' ORDER BY delivery_id`,
       )
       expect(stored).toMatchObject([
-        { log_offset: "9007199254740991", duration_ms: 0.125, finished: `${NOW - 1}`, lateness_ms: "50", time_to_deliver_ms: "100", retry_depth: 0 },
+        {
+          log_offset: "9007199254740991",
+          duration_ms: 0.125,
+          finished: `${NOW - 1}`,
+          lateness_ms: "50",
+          time_to_deliver_ms: "100",
+          retry_depth: 0,
+        },
         { attempt: 2_147_483_647, round: -1, duration_ms: 1e300, created: "0", due: "1" },
       ])
     })
 
     it("inserts and reads at the same time do not mix", async () => {
       const inserts = Array.from({ length: 12 }, (_, n) =>
-        store.insert({ events: [], attempts: [attempt({ application_id: `app_side_${n % 3}`, delivery_id: `dlv_${n}` })], token: `t/side/${n}` }),
+        store.insert({
+          events: [],
+          attempts: [attempt({ application_id: `app_side_${n % 3}`, delivery_id: `dlv_${n}` })],
+          token: `t/side/${n}`,
+        }),
       )
       await Promise.all([...inserts, ...Array.from({ length: 6 }, () => store.totals("installation", LAST_DAY))])
       for (const n of [0, 1, 2]) expect(await totals(`app_side_${n}`)).toMatchObject({ attempts: 4 })
@@ -236,7 +292,11 @@ export function analyticsConformance(name: string, start: () => Promise<Analytic
 
     it("a refused insert rejects as unavailable and works when repeated", async () => {
       await sql.command({ query: "RENAME TABLE delivery_attempts TO away" })
-      const batch = { events: [event({ application_id: "app_again" })], attempts: [attempt({ application_id: "app_again" })], token: "t/again" }
+      const batch = {
+        events: [event({ application_id: "app_again" })],
+        attempts: [attempt({ application_id: "app_again" })],
+        token: "t/again",
+      }
       await expect(store.insert(batch)).rejects.toBeInstanceOf(AnalyticsUnavailable)
       await sql.command({ query: "RENAME TABLE away TO delivery_attempts" })
       await store.insert(batch)
@@ -260,7 +320,14 @@ export function analyticsConformance(name: string, start: () => Promise<Analytic
       let refused = 0
       for (let n = 0; n < 30; n++) {
         const batch = { events: [], attempts: [attempt({ application_id, delivery_id: `dlv_${n}` })], token: `t/killed/${n}` }
-        const inserted = eventually(() => store.insert(batch).catch((error: unknown) => { refused++; throw error }), { timeoutMs: 60_000 })
+        const inserted = eventually(
+          () =>
+            store.insert(batch).catch((error: unknown) => {
+              refused++
+              throw error
+            }),
+          { timeoutMs: 60_000 },
+        )
         if (n % 10 === 5) kill()
         await inserted
       }

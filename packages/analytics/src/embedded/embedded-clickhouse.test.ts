@@ -34,7 +34,11 @@ describe("the embedded engine's process", () => {
     const { origin } = new URL(engine.url)
     const statement = encodeURIComponent("SELECT * FROM file('/etc/hostname', 'LineAsString')")
     for (const authorization of [undefined, "Basic", `Basic ${btoa("posthorn:wrong")}`, `Bearer ${new URL(engine.url).password}`]) {
-      const answer = await fetch(`${origin}/?query=${statement}`, { method: "POST", body: "", headers: authorization === undefined ? {} : { authorization } })
+      const answer = await fetch(`${origin}/?query=${statement}`, {
+        method: "POST",
+        body: "",
+        headers: authorization === undefined ? {} : { authorization },
+      })
       expect(answer.status).toBe(401)
     }
     await engine.stop()

@@ -11,7 +11,11 @@ const PROTOCOL_PARAMETERS = new Set(["query", "database", "default_format", "que
 const SERVER_SETTINGS = /^(?:wait_end_of_query|enable_http_compression|http_\w+|send_progress_in_http_headers)$/
 /** Error codes that a server answers with 404: unknown table, unknown database, unknown function, unknown identifier. */
 const NOT_FOUND_CODES = new Set([60, 81, 46, 47])
-const AUTHENTICATION_FAILED = 516
+const AUTHENTICATION_FAILED: EngineError = {
+  status: 401,
+  code: 516,
+  message: "Code: 516. DB::Exception: Authentication failed. (AUTHENTICATION_FAILED)",
+}
 
 /**
  * The part of ClickHouse's HTTP interface that its official client needs: `/ping`, and statements by POST with settings, parameters and
@@ -22,12 +26,12 @@ export function engineListener(engine: Promise<Engine>, password: string): Reque
     if (request.url === "/ping") return void answerPing(engine, response)
     if (!isAuthorized(request, password)) {
       request.resume()
-      return answerError(response, 401, AUTHENTICATION_FAILED, "Code: 516. DB::Exception: Authentication failed. (AUTHENTICATION_FAILED)")
+      return answerError(response, AUTHENTICATION_FAILED)
     }
     runStatement(engine, request, response).catch((error: unknown) => {
       const message = error instanceof Error ? error.message : String(error)
       const code = Number(/Code: (\d+)/.exec(message)?.[1] ?? 0)
-      answerError(response, code === 0 ? 500 : NOT_FOUND_CODES.has(code) ? 404 : 400, code, message)
+      answerError(response, { status: code === 0 ? 500 : NOT_FOUND_CODES.has(code) ? 404 : 400, code, message })
     })
   }
 }
@@ -83,12 +87,20 @@ async function readBody(request: IncomingMessage): Promise<string> {
 function isAuthorized(request: IncomingMessage, password: string): boolean {
   const [scheme, credentials] = (request.headers.authorization ?? "").split(" ")
   if (scheme !== "Basic" || credentials === undefined) return false
-  const given = Buffer.from(credentials, "base64").toString("utf8").replace(/^[^:]*:/, "")
+  const given = Buffer.from(credentials, "base64")
+    .toString("utf8")
+    .replace(/^[^:]*:/, "")
   const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
   return timingSafeEqual(digest(given), digest(password))
 }
 
-function answerError(response: ServerResponse, status: number, code: number, message: string): void {
+interface EngineError {
+  readonly status: number
+  readonly code: number
+  readonly message: string
+}
+
+function answerError(response: ServerResponse, { status, code, message }: EngineError): void {
   response.writeHead(status, { "Content-Type": "text/plain; charset=UTF-8", "X-ClickHouse-Exception-Code": code })
   response.end(`${message}\n`)
 }

@@ -22,7 +22,14 @@ export interface Change {
 
 export function changed({ entityId, version, state }: Change, context: ChangeContext): ConfigChanged {
   const { changeId, nowMs, actor } = context
-  return create(ConfigChangedSchema, { entityId, expectedVersion: BigInt(version), changeId, changedAt: timestampFromMs(nowMs), actor, state })
+  return create(ConfigChangedSchema, {
+    entityId,
+    expectedVersion: BigInt(version),
+    changeId,
+    changedAt: timestampFromMs(nowMs),
+    actor,
+    state,
+  })
 }
 
 /** The etag of an entity of that version. */
@@ -34,7 +41,8 @@ export function judgeEtag(entity: Entity, etag: string): Refusal | undefined {
 }
 
 /** The entity changed since the caller read it, or while this change was under way. */
-export const superseded = (kind: Entity["kind"]): Refusal => refuse("aborted", `The ${kind} has been changed by somebody else: read it again and repeat the change.`)
+export const superseded = (kind: Entity["kind"]): Refusal =>
+  refuse("aborted", `The ${kind} has been changed by somebody else: read it again and repeat the change.`)
 
 /** One text for what does not exist and for what belongs to somebody else. */
 export const noSuch = (what: Entity["kind"] | "event" | "delivery"): Refusal => refuse("not_found", `There is no such ${what}.`)

@@ -10,7 +10,10 @@ import { deleted } from "./deleted.ts"
 /** Fields that the server sets. */
 const SERVER_FIELDS = ["id", "created_at", "updated_at", "etag"]
 
-export function decideCreateApplication(command: { readonly id: string; readonly application: Application }, context: ChangeContext): ConfigChanged {
+export function decideCreateApplication(
+  command: { readonly id: string; readonly application: Application },
+  context: ChangeContext,
+): ConfigChanged {
   const application = clone(ApplicationSchema, command.application)
   application.id = command.id
   application.createdAt = timestampFromMs(context.nowMs)

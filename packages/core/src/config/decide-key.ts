@@ -20,7 +20,9 @@ export function decideCreateKey(table: ConfigTable, command: CreateKey, context:
   const { name, role, expiresAt } = command.key
   if (table.application(applicationId) === undefined) return noSuch("application")
   if (expiresAt !== undefined && timestampMs(expiresAt) <= context.nowMs) {
-    return refuse("invalid_argument", "The key would have expired already.", { details: [{ field: "key.expires_at", reason: "must be in the future" }] })
+    return refuse("invalid_argument", "The key would have expired already.", {
+      details: [{ field: "key.expires_at", reason: "must be in the future" }],
+    })
   }
   const key = create(KeySchema, { id, applicationId, name, role, lastFour, expiresAt, createdAt: timestampFromMs(context.nowMs) })
   return changed({ entityId: id, version: 0, state: { case: "key", value: create(KeyStateSchema, { key, tokenHash }) } }, context)

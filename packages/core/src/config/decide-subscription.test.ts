@@ -6,16 +6,22 @@ import { isRefusal, type Refusal } from "../refusal.ts"
 import type { ChangeContext } from "./change.ts"
 import { ConfigTable } from "./config-table.ts"
 import { decideCreateApplication } from "./decide-application.ts"
-import { decideCreateSubscription, decideDisable, decideEnable, decideUpdateSubscription, type UpdateSubscription } from "./decide-subscription.ts"
+import {
+  decideCreateSubscription,
+  decideDisable,
+  decideEnable,
+  decideUpdateSubscription,
+  type UpdateSubscription,
+} from "./decide-subscription.ts"
 import { evolve } from "./evolve.ts"
 
 const APPLICATION = formatId("application", new Uint8Array(16))
 const SUBSCRIPTION = formatId("subscription", new Uint8Array(16))
 const context: ChangeContext = { changeId: "c", nowMs: 1_700_000_000_000, actor: { id: "operator", requestId: "r" } }
-const noSecrets = { secrets: [], sourceSecret: "keep", judgeUrl: () => undefined } as const
+const noSecrets = { secrets: [], sourceSecret: undefined, judgeUrl: () => undefined } as const
 
 type Fields = Partial<Omit<Subscription, "$typeName" | "$unknown" | "source" | "retryPolicy">> & { source?: object; retryPolicy?: object }
-const subscriptionOf = (fields: Fields) => create(SubscriptionSchema, { url: "https://example.com/", ...fields } as object)
+const subscriptionOf = (fields: Fields) => create(SubscriptionSchema, { url: "https://example.com/", ...fields })
 
 function given(...changes: ((table: ConfigTable) => ConfigChanged | Refusal | undefined)[]): ConfigTable {
   const table = new ConfigTable()
@@ -28,16 +34,36 @@ function given(...changes: ((table: ConfigTable) => ConfigChanged | Refusal | un
   return table
 }
 
-const creating = (fields: Fields, more: object = {}) => (table: ConfigTable) =>
-  decideCreateSubscription(table, { id: SUBSCRIPTION, applicationId: APPLICATION, subscription: subscriptionOf(fields), ...noSecrets, ...more }, context)
-const updating = (fields: Fields, paths: string[], more: Partial<UpdateSubscription> = {}) => (table: ConfigTable) =>
-  decideUpdateSubscription(table, { subscriptionId: SUBSCRIPTION, subscription: subscriptionOf(fields), paths, ...noSecrets, secrets: "keep", ...more }, context)
+const creating =
+  (fields: Fields, more: object = {}) =>
+  (table: ConfigTable) =>
+    decideCreateSubscription(
+      table,
+      { id: SUBSCRIPTION, applicationId: APPLICATION, subscription: subscriptionOf(fields), ...noSecrets, ...more },
+      context,
+    )
+const updating =
+  (fields: Fields, paths: string[], more: Partial<UpdateSubscription> = {}) =>
+  (table: ConfigTable) =>
+    decideUpdateSubscription(
+      table,
+      { subscriptionId: SUBSCRIPTION, subscription: subscriptionOf(fields), paths, ...noSecrets, secrets: undefined, ...more },
+      context,
+    )
 const entityOf = (table: ConfigTable) => table.subscription(SUBSCRIPTION)!
-const fieldsOf = (decided: ConfigChanged | Refusal | undefined) => (isRefusal(decided) ? decided.details.map((each) => each.field) : ["decided"])
+const fieldsOf = (decided: ConfigChanged | Refusal | undefined) =>
+  isRefusal(decided) ? decided.details.map((each) => each.field) : ["decided"]
 
 test("a subscription that says only where gets every default spelled out", () => {
   const { subscription } = entityOf(given(creating({})))
-  expect(subscription).toMatchObject({ method: "POST", enabled: true, timeoutMs: 15_000, signatureStyle: SignatureStyle.STANDARD, etag: "1", applicationId: APPLICATION })
+  expect(subscription).toMatchObject({
+    method: "POST",
+    enabled: true,
+    timeoutMs: 15_000,
+    signatureStyle: SignatureStyle.STANDARD,
+    etag: "1",
+    applicationId: APPLICATION,
+  })
 })
 
 test("what a caller writes into the server's fields has no effect", () => {
@@ -46,7 +72,9 @@ test("what a caller writes into the server's fields has no effect", () => {
 })
 
 test("no plain secret stays in what is stored", () => {
-  const entity = entityOf(given(creating({ secret: "hunter2", source: { scheme: SourceScheme.HUB, secret: "hunter3" } }, { sourceSecret: "v1:sealed" })))
+  const entity = entityOf(
+    given(creating({ secret: "hunter2", source: { scheme: SourceScheme.HUB, secret: "hunter3" } }, { sourceSecret: "v1:sealed" })),
+  )
   expect(toJsonString(SubscriptionSchema, entity.subscription)).not.toMatch(/hunter/)
   expect(entity.sourceSecret).toBe("v1:sealed")
 })
@@ -60,7 +88,11 @@ test("an update with a mask changes the named fields and nothing else", () => {
 test("a mask may name a field of a field", () => {
   const table = given(creating({ source: { scheme: SourceScheme.NONE, eventTypeHeader: "x-kind" } }))
   evolve(table, updating({ source: { defaultEventType: "a.b" } }, ["source.default_event_type"])(table) as ConfigChanged)
-  expect(entityOf(table).subscription.source).toMatchObject({ scheme: SourceScheme.NONE, eventTypeHeader: "x-kind", defaultEventType: "a.b" })
+  expect(entityOf(table).subscription.source).toMatchObject({
+    scheme: SourceScheme.NONE,
+    eventTypeHeader: "x-kind",
+    defaultEventType: "a.b",
+  })
 })
 
 test("an update without a mask sets absent fields back to their defaults and keeps the secrets", () => {
@@ -71,7 +103,10 @@ test("an update without a mask sets absent fields back to their defaults and kee
 })
 
 test("the secret of a source stays when the source is replaced without one, and goes when the source needs none", () => {
-  const table = given(creating({ source: { scheme: SourceScheme.HUB } }, { sourceSecret: "v1:sealed" }), updating({ source: { scheme: SourceScheme.X_SIGNATURE } }, ["source"]))
+  const table = given(
+    creating({ source: { scheme: SourceScheme.HUB } }, { sourceSecret: "v1:sealed" }),
+    updating({ source: { scheme: SourceScheme.X_SIGNATURE } }, ["source"]),
+  )
   expect(entityOf(table).sourceSecret).toBe("v1:sealed")
   evolve(table, updating({ source: { scheme: SourceScheme.NONE } }, ["source"])(table) as ConfigChanged)
   expect(entityOf(table).sourceSecret).toBe("")
@@ -84,9 +119,18 @@ test("an update by an etag that is not today's is aborted", () => {
 })
 
 test("every fault is told at once", () => {
-  const faulty = { headers: { Host: "x", "X-Forwarded-For": "y", ok: "a\r\nb" }, source: { scheme: SourceScheme.HUB }, retryPolicy: { delaysSeconds: [1], retryCount: 1 }, secret: "whsec_?" }
+  const faulty = {
+    headers: { Host: "x", "X-Forwarded-For": "y", ok: "a\r\nb" },
+    source: { scheme: SourceScheme.HUB },
+    retryPolicy: { delaysSeconds: [1], retryCount: 1 },
+    secret: "whsec_?",
+  }
   const decided = creating(faulty, { judgeUrl: () => "must be a public address" })(given())
-  expect(fieldsOf(decided).toSorted()).toEqual(["headers.Host", "headers.X-Forwarded-For", "headers.ok", "retry_policy", "secret", "source.secret", "url"].map((field) => `subscription.${field}`))
+  expect(fieldsOf(decided).toSorted()).toEqual(
+    ["headers.Host", "headers.X-Forwarded-For", "headers.ok", "retry_policy", "secret", "source.secret", "url"].map(
+      (field) => `subscription.${field}`,
+    ),
+  )
 })
 
 test("a URL that the policy refuses by now does not stop other changes", () => {

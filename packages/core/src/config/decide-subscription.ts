@@ -1,6 +1,13 @@
 import { clone, create } from "@bufbuild/protobuf"
 import { timestampFromMs } from "@bufbuild/protobuf/wkt"
-import { SourceSchema, SubscriptionSchema, SubscriptionStateSchema, type ConfigChanged, type SigningSecret, type Subscription } from "@posthorn/proto"
+import {
+  SourceSchema,
+  SubscriptionSchema,
+  SubscriptionStateSchema,
+  type ConfigChanged,
+  type SigningSecret,
+  type Subscription,
+} from "@posthorn/proto"
 import { isRefusal, refuse, type Refusal, type Violation } from "../refusal.ts"
 import { applyMask } from "./apply-mask.ts"
 import { changed, etagOf, judgeEtag, noSuch, type Change, type ChangeContext } from "./change.ts"
@@ -16,10 +23,10 @@ const DISABLED_BY_UPDATE = "disabled by an update"
 interface Wanted {
   /** `secret` and `source.secret` are looked at for their form alone. */
   readonly subscription: Subscription
-  /** The secrets that sign from now on; `keep` = those that sign today. */
-  readonly secrets: readonly SigningSecret[] | "keep"
-  /** `keep` = the one of today. Dropped when the source needs none. */
-  readonly sourceSecret: string | "keep"
+  /** The secrets that sign from now on; `undefined` = those that sign today. */
+  readonly secrets: readonly SigningSecret[] | undefined
+  /** `undefined` = the one of today. Dropped when the source needs none. */
+  readonly sourceSecret: string | undefined
   /** Why a URL may not be delivered to, or `undefined` when it may. Must be pure. */
   readonly judgeUrl: (url: string) => string | undefined
 }
@@ -92,15 +99,16 @@ interface Draft {
 
 function judged({ command, subscription, before }: Draft, context: ChangeContext): ConfigChanged | Refusal {
   const scheme = subscription.source?.scheme
-  const sourceSecret = !needsSecret(scheme) ? "" : command.sourceSecret === "keep" ? (before?.sourceSecret ?? "") : command.sourceSecret
+  const sourceSecret = !needsSecret(scheme) ? "" : (command.sourceSecret ?? before?.sourceSecret ?? "")
   const details: Violation[] = subscriptionViolations(subscription)
   const urlFault = subscription.url === before?.subscription.url ? undefined : command.judgeUrl(subscription.url)
   if (urlFault !== undefined) details.push({ field: "subscription.url", reason: urlFault })
-  if (needsSecret(scheme) && sourceSecret === "") details.push({ field: "subscription.source.secret", reason: "this scheme needs a secret" })
+  if (needsSecret(scheme) && sourceSecret === "")
+    details.push({ field: "subscription.source.secret", reason: "this scheme needs a secret" })
   if (details.length > 0) return refuse("invalid_argument", "The subscription has fields that cannot be accepted.", { details })
   fillDefaults(subscription)
   settleReason(subscription, before)
-  const secrets = command.secrets === "keep" ? (before?.secrets ?? []) : command.secrets
+  const secrets = command.secrets ?? before?.secrets ?? []
   return changed(stateOf({ subscription, secrets, sourceSecret, version: before?.version ?? 0 }, context), context)
 }
 

@@ -16,24 +16,57 @@ const SUBSCRIPTIONS = [1, 2, 3].map((number) => idOfNumber("subscription", numbe
 const context = (changeId: string): ChangeContext => ({ changeId, nowMs: 1_700_000_000_000, actor: { id: "operator", requestId: "r" } })
 
 type Command = (table: ConfigTable, changeId: string) => ConfigChanged | undefined
-const asRecord = (decided: ReturnType<typeof decideUpdateApplication> | undefined) => (decided === undefined || isRefusal(decided) ? undefined : decided)
+const asRecord = (decided: ReturnType<typeof decideUpdateApplication> | undefined) =>
+  decided === undefined || isRefusal(decided) ? undefined : decided
 
 const application = fc.constantFrom(...APPLICATIONS)
 const subscription = fc.constantFrom(...SUBSCRIPTIONS)
-const wanted = (url: string) => ({ subscription: create(SubscriptionSchema, { url }), secrets: [], sourceSecret: "keep", judgeUrl: () => undefined }) as const
+const wanted = (url: string) =>
+  ({ subscription: create(SubscriptionSchema, { url }), secrets: [], sourceSecret: undefined, judgeUrl: () => undefined }) as const
 
 /** Every decision that there is, on few entities, so that they meet. */
 const command: fc.Arbitrary<Command> = fc.oneof(
-  application.map((id): Command => (_table, change) => decideCreateApplication({ id, application: create(ApplicationSchema, { name: change }) }, context(change))),
-  application.map((applicationId): Command => (table, change) =>
-    asRecord(decideUpdateApplication(table, { applicationId, application: create(ApplicationSchema, { name: change }), paths: ["name"] }, context(change)))),
-  application.map((applicationId): Command => (table, change) => asRecord(decideDeleteApplication(table, { applicationId, etag: "" }, context(change)))),
-  fc.tuple(subscription, application).map(([id, applicationId]): Command => (table, change) =>
-    asRecord(decideCreateSubscription(table, { id, applicationId, ...wanted(`https://${change}.com/`) }, context(change)))),
-  subscription.map((subscriptionId): Command => (table, change) =>
-    asRecord(decideUpdateSubscription(table, { subscriptionId, paths: ["url"], ...wanted(`https://${change}.com/`) }, context(change)))),
-  subscription.map((subscriptionId): Command => (table, change) => decideDisable(table, { subscriptionId, reason: change }, context(change))),
-  subscription.map((subscriptionId): Command => (table, change) => asRecord(decideDeleteSubscription(table, { subscriptionId, etag: "" }, context(change)))),
+  application.map(
+    (id): Command =>
+      (_table, change) =>
+        decideCreateApplication({ id, application: create(ApplicationSchema, { name: change }) }, context(change)),
+  ),
+  application.map(
+    (applicationId): Command =>
+      (table, change) =>
+        asRecord(
+          decideUpdateApplication(
+            table,
+            { applicationId, application: create(ApplicationSchema, { name: change }), paths: ["name"] },
+            context(change),
+          ),
+        ),
+  ),
+  application.map(
+    (applicationId): Command =>
+      (table, change) =>
+        asRecord(decideDeleteApplication(table, { applicationId, etag: "" }, context(change))),
+  ),
+  fc.tuple(subscription, application).map(
+    ([id, applicationId]): Command =>
+      (table, change) =>
+        asRecord(decideCreateSubscription(table, { id, applicationId, ...wanted(`https://${change}.com/`) }, context(change))),
+  ),
+  subscription.map(
+    (subscriptionId): Command =>
+      (table, change) =>
+        asRecord(decideUpdateSubscription(table, { subscriptionId, paths: ["url"], ...wanted(`https://${change}.com/`) }, context(change))),
+  ),
+  subscription.map(
+    (subscriptionId): Command =>
+      (table, change) =>
+        decideDisable(table, { subscriptionId, reason: change }, context(change)),
+  ),
+  subscription.map(
+    (subscriptionId): Command =>
+      (table, change) =>
+        asRecord(decideDeleteSubscription(table, { subscriptionId, etag: "" }, context(change))),
+  ),
 )
 
 /** Two gateways write, each deciding by a table that is behind by up to a few records. */
@@ -92,7 +125,9 @@ test("nothing outlives its application, and every application knows just its own
         const changes = evolve(table, record)
         for (const { before, after } of changes) if (before && after) expect(applicationIdOf(after)).toBe(applicationIdOf(before))
         const owned = APPLICATIONS.flatMap((id) => [...table.subscriptionsOf(id)].map((each) => `${id} ${each}`))
-        const there = SUBSCRIPTIONS.flatMap((id) => table.subscription(id) ?? []).map((each) => `${each.subscription.applicationId} ${each.subscription.id}`)
+        const there = SUBSCRIPTIONS.flatMap((id) => table.subscription(id) ?? []).map(
+          (each) => `${each.subscription.applicationId} ${each.subscription.id}`,
+        )
         expect(owned.toSorted()).toEqual(there.toSorted())
         for (const each of there) expect(table.application(each.split(" ")[0]!)).toBeDefined()
         expect([...table.applications()]).toEqual(APPLICATIONS.filter((id) => table.application(id)))

@@ -23,7 +23,7 @@ export class SortedIds {
   /** At most `size` ids, newest first, beginning below `before` (which need not be there any more). */
   newest(size: number, before?: string): readonly string[] {
     const end = before === undefined ? this.#ids.length : this.#indexOf(before)
-    return this.#ids.slice(Math.max(0, end - size), end).reverse()
+    return this.#ids.slice(Math.max(0, end - size), end).toReversed()
   }
 
   [Symbol.iterator](): Iterator<string> {

@@ -57,7 +57,11 @@ export function subscriptionViolations(subscription: Subscription): Violation[] 
   check("secret", isSecret(subscription.secret ?? ""), SECRET_FORM)
   check("source.secret", isSecret(source?.secret ?? ""), SECRET_FORM)
   const defaultType = source?.defaultEventType ?? ""
-  check("source.default_event_type", defaultType === "" || EVENT_TYPE.test(defaultType), "must be words of letters, digits, _ and - joined by dots")
+  check(
+    "source.default_event_type",
+    defaultType === "" || EVENT_TYPE.test(defaultType),
+    "must be words of letters, digits, _ and - joined by dots",
+  )
   const both = retryPolicy !== undefined && retryPolicy.delaysSeconds.length > 0 && retryPolicy.retryCount !== undefined
   check("retry_policy", !both, "must have delays_seconds or retry_count, not both")
   return violations

@@ -93,7 +93,11 @@ export class KafkaAppender {
       compression: kafkajs.CompressionTypes.None,
       topicMessages: [...byTopic].map(([topic, records]) => ({
         topic: this.#nameOf(topic),
-        messages: records.map(({ record }) => ({ key: record.key, value: Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength), partition: record.partition })),
+        messages: records.map(({ record }) => ({
+          key: record.key,
+          value: Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength),
+          partition: record.partition,
+        })),
       })),
     }
   }

@@ -2,7 +2,14 @@ import { createRequire } from "node:module"
 import { promisify } from "node:util"
 import { constants, zstdCompress, zstdDecompress } from "node:zlib"
 import { assert, limits } from "@posthorn/core"
-import kafkajs, { type ICustomPartitioner, type ISocketFactory, type Kafka, type KafkaConfig, type logCreator, type SASLOptions } from "kafkajs"
+import kafkajs, {
+  type ICustomPartitioner,
+  type ISocketFactory,
+  type Kafka,
+  type KafkaConfig,
+  type logCreator,
+  type SASLOptions,
+} from "kafkajs"
 import type { ConnectionOptions } from "node:tls"
 
 const require = createRequire(import.meta.url)
@@ -112,7 +119,9 @@ export interface FetchedMessage {
 }
 
 interface FetchResponse {
-  readonly responses: readonly { readonly partitions: readonly { readonly highWatermark: string; readonly messages: readonly FetchedMessage[] }[] }[]
+  readonly responses: readonly {
+    readonly partitions: readonly { readonly highWatermark: string; readonly messages: readonly FetchedMessage[] }[]
+  }[]
 }
 
 /** Not connected. A fetch that waits holds up every other request of its connection, so one that waits should have it alone. */

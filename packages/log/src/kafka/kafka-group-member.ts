@@ -1,12 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { limits, type Topic } from "@posthorn/core"
 import type { Admin, Consumer, EachBatchPayload, Kafka } from "kafkajs"
-import { recordBytes } from "../append-batcher.ts"
 import { type GroupMember, type GroupOptions, type LogRecord, LogUnavailable, type OwnedPartition } from "../event-log.ts"
 import { PartitionSession } from "../partition-session.ts"
-import { committedOffsets, topicEnds } from "./kafka-offsets.ts"
+import { type GroupOffsets, groupOffsets } from "./kafka-offsets.ts"
 import { toLogRecord } from "./kafka-record.ts"
 import { partitionAssigner } from "./partition-assigner.ts"
+import { withinRoom } from "./within-room.ts"
 
 export interface KafkaGroupOptions extends GroupOptions {
   /** This member's alone. */
@@ -151,7 +151,9 @@ export class KafkaGroupMember implements GroupMember {
     if (this.#ended) return void this.#disconnect()
     const sameMember = memberId === this.#memberId
     this.#memberId = memberId
-    const assigned = Object.entries(assignment).flatMap(([name, partitions]) => partitions.map((partition) => ({ topic: this.#options.topicOf(name), partition })))
+    const assigned = Object.entries(assignment).flatMap(([name, partitions]) =>
+      partitions.map((partition) => ({ topic: this.#options.topicOf(name), partition })),
+    )
     const keys = new Set(assigned.map(keyOf))
     for (const key of this.#partitions.keys()) if (!sameMember || !keys.has(key)) this.#lose(key)
     this.#consumer.pause(Object.entries(assignment).map(([topic, partitions]) => ({ topic, partitions: [...partitions] })))
@@ -164,6 +166,8 @@ export class KafkaGroupMember implements GroupMember {
     if (starts === undefined || assignment !== this.#assignment) return
     this.#placed = true
     for (const { topic, partition } of assigned) {
+      // A handler may fail while it is asked about the one before.
+      if (this.#ended) return
       const key = keyOf({ topic, partition })
       const { committed, low } = starts.get(key) ?? { committed: undefined, low: 0 }
       const owned = this.#partitions.get(key)
@@ -196,20 +200,20 @@ export class KafkaGroupMember implements GroupMember {
   }
 
   /** Asks until it is answered or the assignment is over. */
-  async #starts(assigned: readonly Assigned[], assignment: number): Promise<ReadonlyMap<string, { committed: number | undefined; low: number }> | undefined> {
-    const { admin, group, nameOf } = this.#options
+  async #starts(assigned: readonly Assigned[], assignment: number): Promise<ReadonlyMap<string, GroupOffsets> | undefined> {
+    const { admin, group, nameOf, onError } = this.#options
     const topics = [...new Set(assigned.map(({ topic }) => topic))]
     while (assignment === this.#assignment) {
       try {
         const found = await Promise.all(
           topics.map(async (topic) => {
-            const [committed, ends] = await Promise.all([committedOffsets(admin, group, nameOf(topic)), topicEnds(admin, nameOf(topic))])
-            return ends.map(({ partition, low }) => [keyOf({ topic, partition }), { committed: committed.get(partition), low }] as const)
+            const partitions = await groupOffsets(admin, group, nameOf(topic))
+            return partitions.map((each) => [keyOf({ topic, partition: each.partition }), each] as const)
           }),
         )
         return new Map(found.flat())
       } catch (error) {
-        this.#options.onError(error)
+        onError(error)
         await delay(500)
       }
     }
@@ -224,7 +228,10 @@ export class KafkaGroupMember implements GroupMember {
     // Who was silent for so long has been replaced, and only does not know it yet.
     if (Date.now() - this.#lastContactMs > limits.SESSION_TIMEOUT_MS) return
     const { session } = owned
-    const records = withinRoom(batch.messages.map((message) => toLogRecord(topic, batch.partition, message)), session.room)
+    const records = withinRoom(
+      batch.messages.map((message) => toLogRecord(topic, batch.partition, message)),
+      session.room,
+    )
     const last = records.at(-1)
     if (last !== undefined) {
       session.accept(records)
@@ -296,12 +303,4 @@ export class KafkaGroupMember implements GroupMember {
     // A member that cannot say that it leaves is taken out by the session timeout.
     await this.#consumer.disconnect().catch((error: unknown) => this.#options.onError(error))
   }
-}
-
-/** The first records that a window has room for. A record that is larger than all of the room comes alone. */
-function withinRoom(records: readonly LogRecord[], room: { readonly records: number; readonly bytes: number }): readonly LogRecord[] {
-  let bytes = 0
-  let count = 0
-  while (count < records.length && count < room.records && (count === 0 || bytes < room.bytes)) bytes += recordBytes(records[count++]!)
-  return records.slice(0, count)
 }

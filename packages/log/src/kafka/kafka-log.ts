@@ -19,7 +19,7 @@ import { KafkaAppender } from "./kafka-appender.ts"
 import { kafkaClient, type KafkaConnection } from "./kafka-client.ts"
 import { KafkaFollower } from "./kafka-follower.ts"
 import { KafkaGroupMember } from "./kafka-group-member.ts"
-import { committedOffsets, topicEnds } from "./kafka-offsets.ts"
+import { groupOffsets, topicEnds } from "./kafka-offsets.ts"
 import { KafkaReader } from "./kafka-reader.ts"
 import { ensureTopics } from "./kafka-topics.ts"
 
@@ -91,7 +91,10 @@ class KafkaLog implements EventLog {
   }
 
   async offsetAt(topic: Topic, partition: number, timeMs: number): Promise<number> {
-    const found = await unavailable(`no offset for a time of ${topic}`, this.#admin.fetchTopicOffsetsByTimestamp(this.#nameOf(topic), timeMs))
+    const found = await unavailable(
+      `no offset for a time of ${topic}`,
+      this.#admin.fetchTopicOffsetsByTimestamp(this.#nameOf(topic), timeMs),
+    )
     return Number(found.find((each) => each.partition === partition)?.offset)
   }
 
@@ -99,7 +102,7 @@ class KafkaLog implements EventLog {
     const reader = new KafkaReader(this.#options, this.#nameOf)
     try {
       for (const { topic, partition, from, to } of ranges) {
-        for (let offset = from, high = to; offset < Math.min(to, high); ) {
+        for (let offset = from, high = to; offset < Math.min(to, high);) {
           const fetched = await unavailable(`${topic} cannot be read`, reader.fetchPersistently({ topic, partition, offset, waitMs: 0 }))
           const wanted = fetched.records.filter((record) => record.offset < to)
           if (wanted.length > 0) onRecords(wanted)
@@ -140,17 +143,25 @@ class KafkaLog implements EventLog {
 
   async lag(group: string, topics: readonly Topic[]): Promise<readonly PartitionLag[]> {
     const found = topics.map(async (topic) => {
-      const name = this.#nameOf(topic)
-      const [committed, ends] = await Promise.all([committedOffsets(this.#admin, this.#prefix + group, name), topicEnds(this.#admin, name)])
-      return ends.map(({ partition, low, high }) => ({ topic, partition, committed: Math.max(committed.get(partition) ?? low, low), high }))
+      const partitions = await groupOffsets(this.#admin, this.#prefix + group, this.#nameOf(topic))
+      return partitions.map(({ partition, committed, low, high }) => ({
+        topic,
+        partition,
+        committed: Math.max(committed ?? low, low),
+        high,
+      }))
     })
     return (await unavailable(`the lag of ${group} is not known`, Promise.all(found))).flat()
   }
 
   async trim(topic: Topic, partition: number, before: number): Promise<void> {
-    const remove = async () => this.#admin.deleteTopicRecords({ topic: this.#nameOf(topic), partitions: [{ partition, offset: String(before) }] })
+    const remove = async () =>
+      this.#admin.deleteTopicRecords({ topic: this.#nameOf(topic), partitions: [{ partition, offset: String(before) }] })
     // The client looks for the leader before it has loaded what it needs for that, so its first call fails.
-    await unavailable(`${topic} cannot be trimmed`, remove().catch(() => remove()))
+    await unavailable(
+      `${topic} cannot be trimmed`,
+      remove().catch(() => remove()),
+    )
   }
 
   async ping(): Promise<void> {
@@ -163,7 +174,11 @@ class KafkaLog implements EventLog {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#batcher.close(), ...[...this.#members].map((member) => member.leave()), ...[...this.#followers].map((follower) => follower.close())])
+    await Promise.all([
+      this.#batcher.close(),
+      ...[...this.#members].map((member) => member.leave()),
+      ...[...this.#followers].map((follower) => follower.close()),
+    ])
     await this.#appender.close()
     await this.#admin.disconnect().catch(this.#report)
   }

@@ -80,15 +80,17 @@ export class KafkaReader {
     if (answer === undefined) throw new Error(`partition ${partition} of ${name} was not answered`)
     // A batch is fetched whole, so it may begin before the offset that was asked for.
     const messages = answer.messages.filter((message) => Number(message.offset) >= offset)
-    const records = messages.filter((message) => message.isControlRecord !== true).map((message: KafkaMessage) => toLogRecord(topic, partition, message))
+    const records = messages
+      .filter((message) => message.isControlRecord !== true)
+      .map((message: KafkaMessage) => toLogRecord(topic, partition, message))
     const last = messages.at(-1)
     return { records, next: last === undefined ? offset : Number(last.offset) + 1, high: Number(answer.highWatermark) }
   }
 
   async #ends(name: string, { partition, offset }: FetchFrom): Promise<{ readonly next: number; readonly high: number }> {
-    const [low, high] = await Promise.all([true, false].map((fromBeginning) => this.#end(name, partition, fromBeginning)))
+    const [low, high] = await Promise.all([this.#end(name, partition, true), this.#end(name, partition, false)])
     // Beyond the end there is nothing to read, and going back would hand records over again.
-    return { next: Math.max(offset, low!), high: high! }
+    return { next: Math.max(offset, low), high }
   }
 
   async #end(name: string, partition: number, fromBeginning: boolean): Promise<number> {

@@ -26,7 +26,10 @@ export function partitionAssigner(owned: () => readonly number[]): PartitionAssi
         // Two may claim the same when one of them was away; either may have it.
         for (const partition of claimed(memberMetadata)) if (partition in owners) owners[partition] = memberId
       }
-      const shares = fairShare(members.map(({ memberId }) => memberId), owners)
+      const shares = fairShare(
+        members.map(({ memberId }) => memberId),
+        owners,
+      )
       return members.map(({ memberId }) => {
         const own = shares.flatMap((owner, partition) => (owner === memberId ? [partition] : []))
         const assignment = Object.fromEntries(counts.map(({ topic, count }) => [topic, own.filter((partition) => partition < count)]))

@@ -84,6 +84,7 @@ class PostgresLog implements EventLog, RecordSource {
       setInterval(() => this.#clean(), limits.RETENTION_INTERVAL_MS),
     ]
     this.#notices.start()
+    this.#clean()
   }
 
   append(records: readonly NewRecord[]): Promise<readonly Position[]> {

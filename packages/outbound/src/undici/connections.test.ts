@@ -1,16 +1,19 @@
 import { ErrorClass } from "@posthorn/proto"
-import { answer, eventually, hang, startReceiver } from "@posthorn/testkit"
-import { afterEach, expect, it } from "vitest"
+import { answer, hang, startReceiver } from "@posthorn/testkit"
+import { afterEach, expect, it, vi } from "vitest"
 import type { AttemptSender } from "../attempt-sender.ts"
 import { policyAllowing } from "../conformance/policy-allowing.ts"
 import { requestTo } from "../conformance/sender-conformance.ts"
-import { startHostileEndpoint } from "../conformance/hostile-endpoint.ts"
+import { type HostileEndpoint, startHostileEndpoint } from "../conformance/hostile-endpoint.ts"
 import { createUndiciSender } from "./undici-sender.ts"
 
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 let sender: AttemptSender
-afterEach(() => sender.close())
+afterEach(async () => {
+  vi.useRealTimers()
+  await sender.close()
+})
 
 it("sends the very bytes, headers, method and path that it was given, and its own host and length", async () => {
   sender = createUndiciSender({ policy: policyAllowing("loopback") })
@@ -72,22 +75,30 @@ it("lets a request that waits for a connection fail at its own deadline, and the
 })
 
 it("closes the connection that was idle the longest when too many are idle, and breaks no request under way", async () => {
+  // Without a clock no connection ends by its age.
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
   sender = createUndiciSender({ policy: policyAllowing("loopback"), idleConnections: 2 })
   const closed: number[] = []
+  const twoClosed = Promise.withResolvers<void>()
   const release = Promise.withResolvers<void>()
   await using busy = await startHostileEndpoint((socket) => void release.promise.then(() => socket.write(OK)))
   const underWay = sender.send(requestTo(busy.url))
-  await using endpoints = new AsyncDisposableStack()
+  await using stack = new AsyncDisposableStack()
+  const endpoints: HostileEndpoint[] = []
   for (let nth = 0; nth < 4; nth++) {
-    const endpoint = endpoints.use(
-      await startHostileEndpoint((socket) => {
-        socket.on("close", () => closed.push(nth))
-        socket.write(OK)
-      }),
-    )
+    const endpoint = await startHostileEndpoint((socket) => {
+      socket.once("close", () => {
+        if (closed.push(nth) === 2) twoClosed.resolve()
+      })
+      socket.write(OK)
+    })
+    endpoints.push(stack.use(endpoint))
     await sender.send(requestTo(endpoint.url))
   }
-  await eventually(() => expect(closed).toEqual([0, 1]))
+  await twoClosed.promise
+  expect(closed).toEqual([0, 1])
+  for (const endpoint of endpoints.slice(2)) await sender.send(requestTo(endpoint.url))
+  expect(endpoints.map((endpoint) => endpoint.connections)).toEqual([1, 1, 1, 1])
   release.resolve()
   expect(await underWay).toMatchObject({ statusCode: 200 })
 })

@@ -2,7 +2,7 @@ import { limits } from "@posthorn/core"
 import { describe, expect, test } from "vitest"
 import type { Claim } from "../status-store.ts"
 import { NOON_MS } from "./sample-history.ts"
-import type { StoreFixture } from "./store-conformance.ts"
+import type { StoreFixture } from "./store-fixture.ts"
 
 const claimOf = (fields: Partial<Claim>): Claim => ({
   applicationId: "app_1",

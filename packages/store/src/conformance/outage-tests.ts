@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest"
 import { StoreUnavailable } from "../status-store.ts"
 import { batchOf, projectRecords } from "./project-records.ts"
 import { deliveryOf, messagesOf, recordsOf, type SampleEvent } from "./sample-history.ts"
-import type { StoreFixture } from "./store-conformance.ts"
+import type { StoreFixture } from "./store-fixture.ts"
 
 export function outageTests(fixture: () => StoreFixture): void {
   describe("outage", () => {

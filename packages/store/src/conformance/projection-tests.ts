@@ -16,7 +16,7 @@ import {
   type Message,
   type SampleEvent,
 } from "./sample-history.ts"
-import type { StoreFixture } from "./store-conformance.ts"
+import type { StoreFixture } from "./store-fixture.ts"
 
 const sampleEvent = fc.record({
   number: fc.integer({ min: 1, max: 500 }),

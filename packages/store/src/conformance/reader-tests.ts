@@ -13,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Tenancy } from "../status-store.ts"
 import { projectRecords } from "./project-records.ts"
 import { applicationOf, deliveryOf, eventOf, messagesOf, NOON_MS, recordsOf, subscriptionOf, type SampleEvent } from "./sample-history.ts"
-import type { StoreFixture, StoreUnderTest } from "./store-conformance.ts"
+import type { StoreFixture, StoreUnderTest } from "./store-fixture.ts"
 
 /** Forty events over three days with every kind of end, several at the same millisecond. */
 const SAMPLES = Array.from({ length: 40 }, (_, index): SampleEvent => {

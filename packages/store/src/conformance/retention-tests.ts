@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { projectRecords } from "./project-records.ts"
 import { deliveryOf, messagesOf, NOON_MS, recordsOf, type SampleEvent } from "./sample-history.ts"
-import type { StoreFixture } from "./store-conformance.ts"
+import type { StoreFixture } from "./store-fixture.ts"
 
 const DAY_MS = 24 * 3600 * 1000
 const sampleOf = (number: number, fields: Partial<SampleEvent>): SampleEvent => ({

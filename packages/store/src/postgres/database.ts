@@ -99,15 +99,15 @@ function sessionOf(client: pg.PoolClient): Session {
   }
 }
 
-const INT8 = 20
 /** Counts and offsets stay below 2^53. */
-const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: "text") =>
-  oid === INT8 ? Number : pg.types.getTypeParser(oid, format)
+const getTypeParser: typeof pg.types.getTypeParser = (type, format) =>
+  type === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(type, format)
 
 /** Of the connection, rolled back for others' sake, lack of resources, operator's intervention, not in the right state, the system. */
 const UNAVAILABLE = /^(?:08|40|53|55|57|58)/
 
-/** Errors without a code of the database come from the network, the driver's timeouts or the pool. */
+/** Errors without a code of the database come from the network, the driver's timeouts or the pool; unless they are a mistake of ours. */
 function isUnavailable(error: unknown): boolean {
-  return !(error instanceof pg.DatabaseError) || error.code === undefined || UNAVAILABLE.test(error.code)
+  if (error instanceof pg.DatabaseError) return error.code === undefined || UNAVAILABLE.test(error.code)
+  return !(error instanceof TypeError || error instanceof RangeError)
 }

@@ -11,7 +11,9 @@ const TAIL_LINES_MAX = 50
 
 /** Ends a process and deletes its folder once ours is no more, however it ended: then the pipe that it reads closes. Answers how to call it off. */
 function endWithUs(pid: number, folder: string): () => void {
-  const watcher = spawn("sh", ["-c", 'cat > /dev/null; kill -9 "$0"; rm -rf "$1"', String(pid), folder], { stdio: ["pipe", "ignore", "ignore"] })
+  const watcher = spawn("sh", ["-c", 'cat > /dev/null; kill -9 "$0"; rm -rf "$1"', String(pid), folder], {
+    stdio: ["pipe", "ignore", "ignore"],
+  })
   return () => void watcher.kill("SIGKILL")
 }
 
@@ -35,7 +37,9 @@ export class KafkaBroker {
 
   /** Resolves once the broker serves. The first start needs a quorum: start the brokers of a cluster together. */
   async start(): Promise<void> {
-    const child = spawn("java", [...this.#javaArguments, "kafka.Kafka", join(this.#home, "server.properties")], { stdio: ["ignore", "ignore", "pipe"] })
+    const child = spawn("java", [...this.#javaArguments, "kafka.Kafka", join(this.#home, "server.properties")], {
+      stdio: ["ignore", "ignore", "pipe"],
+    })
     this.#process = child
     const callOff = child.pid === undefined ? () => {} : endWithUs(child.pid, this.#home)
     const tail: string[] = []

@@ -6,10 +6,10 @@ const CLIENTS_PORT = 9092
 
 /** One broker in a container. Its clients are told the host's port, so that port is chosen before the container starts. */
 export async function startKafkaContainer(): Promise<{ readonly brokers: readonly string[]; stop(): Promise<void> }> {
-  const [port] = await freePorts(1)
+  const [port = 0] = await freePorts(1)
   const address = `127.0.0.1:${port}`
   const container = await new GenericContainer(`apache/kafka:${await kafkaVersion()}`)
-    .withExposedPorts({ container: CLIENTS_PORT, host: port! })
+    .withExposedPorts({ container: CLIENTS_PORT, host: port })
     .withEnvironment({
       KAFKA_NODE_ID: "1",
       KAFKA_PROCESS_ROLES: "broker,controller",

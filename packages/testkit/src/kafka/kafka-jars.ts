@@ -18,7 +18,11 @@ export async function kafkaVersion(): Promise<string> {
 
 /** Why Kafka cannot be run from its jars on this machine; undefined when it can. */
 export async function whyNoKafkaJars(): Promise<string | undefined> {
-  const absent = await Promise.all([["java", "-version"] as const, ["mvn", "-version"] as const].map(async ([command, argument]) => ((await answers(command, [argument], 20_000)) ? [] : [command])))
+  const absent = await Promise.all(
+    [["java", "-version"] as const, ["mvn", "-version"] as const].map(async ([command, argument]) =>
+      (await answers(command, [argument], 20_000)) ? [] : [command],
+    ),
+  )
   return absent.flat().length === 0 ? undefined : `not on this machine: ${absent.flat().join(", ")}`
 }
 
@@ -44,7 +48,9 @@ export async function kafkaJars(): Promise<string> {
   const partial = await mkdtemp(join(cache, `kafka-${version}.partial-`))
   process.stderr.write(`Fetching Apache Kafka ${version} from Maven Central into ${jars} (about 45 MB, once)\n`)
   try {
-    await run("mvn", ["-q", "-B", "-ntp", "-f", POM, "dependency:copy-dependencies", `-DoutputDirectory=${partial}`], { timeout: DOWNLOAD_TIMEOUT_MS })
+    await run("mvn", ["-q", "-B", "-ntp", "-f", POM, "dependency:copy-dependencies", `-DoutputDirectory=${partial}`], {
+      timeout: DOWNLOAD_TIMEOUT_MS,
+    })
     await rename(partial, jars).catch((error: unknown) => {
       if (!existsSync(jars)) throw error
     })

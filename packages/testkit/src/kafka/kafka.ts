@@ -71,7 +71,12 @@ async function layOut(options: KafkaOptions, jars: string, flags: readonly strin
       const home = await mkdtemp(join(tmpdir(), "posthorn-kafka-"))
       const properties = join(home, "server.properties")
       const settings = { ...settingsOf({ node, voters, home, brokers: options.brokers }), ...options.settings }
-      await writeFile(properties, Object.entries(settings).map(([name, value]) => `${name}=${value}\n`).join(""))
+      await writeFile(
+        properties,
+        Object.entries(settings)
+          .map(([name, value]) => `${name}=${value}\n`)
+          .join(""),
+      )
       const javaArguments = [...JAVA_FLAGS, "-cp", join(jars, "*")]
       await run("java", [...javaArguments, "kafka.tools.StorageTool", "format", "-t", "posthorn-tests", "-c", properties])
       return new KafkaBroker({ address: node.address, home, javaArguments: [...flags, ...javaArguments] })

@@ -1,8 +1,17 @@
 import { createSecretKey } from "node:crypto"
 import { create } from "@bufbuild/protobuf"
 import { timestampFromMs } from "@bufbuild/protobuf/wkt"
-import { ConfigTable, decideCreateApplication, decideCreateKey, decideRevokeKey, evolveConfig, formatId, isRefusal, type ChangeContext } from "@posthorn/core"
-import { ApplicationSchema, KeySchema, Role, type ConfigChanged } from "@posthorn/proto"
+import {
+  ConfigTable,
+  decideCreateApplication,
+  decideCreateKey,
+  decideRevokeKey,
+  evolveConfig,
+  formatId,
+  isRefusal,
+  type ChangeContext,
+} from "@posthorn/core"
+import { ApplicationSchema, KeySchema, Role } from "@posthorn/proto"
 import { SecretBox } from "@posthorn/runtime"
 import { expect, test } from "vitest"
 import { createAuthenticate } from "./authenticate.ts"
@@ -21,14 +30,20 @@ function given({ expiresAtMs }: { expiresAtMs?: number } = {}) {
   const take = (change: ReturnType<typeof decideRevokeKey>) => void (change && !isRefusal(change) && evolveConfig(table, change))
   take(decideCreateApplication({ id: APPLICATION, application: create(ApplicationSchema, { name: "shop" }) }, context))
   const key = create(KeySchema, { role: Role.VIEWER, ...(expiresAtMs === undefined ? {} : { expiresAt: timestampFromMs(expiresAtMs) }) })
-  take(decideCreateKey(table, { id: KEY, applicationId: APPLICATION, key, tokenHash: hashToken(token, box), lastFour: token.slice(-4) }, context))
+  take(
+    decideCreateKey(
+      table,
+      { id: KEY, applicationId: APPLICATION, key, tokenHash: hashToken(token, box), lastFour: token.slice(-4) },
+      context,
+    ),
+  )
   let nowMs = 0
   const authenticate = createAuthenticate({ table, box, operatorKey: OPERATOR_KEY, nowMs: () => nowMs })
   const codeOf = async (authorization: string | undefined) => {
     const caller = await authenticate(authorization)
     return isRefusal(caller) ? caller.code : caller
   }
-  return { token, take, codeOf, revoke: () => take(decideRevokeKey(table, KEY, context) as ConfigChanged), at: (ms: number) => void (nowMs = ms) }
+  return { token, take, codeOf, revoke: () => take(decideRevokeKey(table, KEY, context)), at: (ms: number) => void (nowMs = ms) }
 }
 
 test("a key is known by its token, and the operator by the admin key", async () => {
@@ -39,7 +54,16 @@ test("a key is known by its token, and the operator by the admin key", async () 
 
 test("anything else is refused: no header, another scheme, another token of the same key, more or less of the admin key", async () => {
   const { token, codeOf } = given()
-  for (const header of [undefined, "", token, `Basic ${token}`, `Bearer ${makeToken(KEY)}`, `Bearer ${OPERATOR_KEY}x`, `Bearer ${OPERATOR_KEY.slice(1)}`, `Bearer ${token} ${token}`]) {
+  for (const header of [
+    undefined,
+    "",
+    token,
+    `Basic ${token}`,
+    `Bearer ${makeToken(KEY)}`,
+    `Bearer ${OPERATOR_KEY}x`,
+    `Bearer ${OPERATOR_KEY.slice(1)}`,
+    `Bearer ${token} ${token}`,
+  ]) {
     expect(await codeOf(header)).toBe("unauthenticated")
   }
 })
@@ -67,5 +91,7 @@ test("each role may call what it is for", () => {
   expect(may(Role.VIEWER)).toEqual([Role.VIEWER])
   expect(may(Role.SENDER)).toEqual([Role.SENDER])
   expect(may(Role.UNSPECIFIED)).toEqual([])
-  expect(authorize(Role.UNSPECIFIED, { role: Role.OPERATOR, applicationId: undefined, keyId: "k" })).toMatchObject({ code: "permission_denied" })
+  expect(authorize(Role.UNSPECIFIED, { role: Role.OPERATOR, applicationId: undefined, keyId: "k" })).toMatchObject({
+    code: "permission_denied",
+  })
 })

@@ -27,7 +27,12 @@ const OPERATOR: Caller = { role: Role.OPERATOR, applicationId: undefined, keyId:
  * Finds out who calls by the `Authorization` header. A key that was revoked, or whose application was deleted, is refused as soon as this
  * process has read so. One answer for every fault: it does not tell whether a key exists.
  */
-export function createAuthenticate({ table, box, operatorKey, nowMs }: AuthenticateOptions): (authorization: string | undefined) => Promise<Caller | Refusal> {
+export function createAuthenticate({
+  table,
+  box,
+  operatorKey,
+  nowMs,
+}: AuthenticateOptions): (authorization: string | undefined) => Promise<Caller | Refusal> {
   const operatorDigest = digestOf(operatorKey)
   const verified = new Map<string, Verified>()
 

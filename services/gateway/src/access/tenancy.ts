@@ -3,13 +3,16 @@ import type { Tenancy } from "@posthorn/store"
 import type { Caller } from "../call.ts"
 
 /** What belongs to somebody else is answered as what does not exist, everywhere in the same words. */
-const owns = (caller: Caller, applicationId: string): boolean => caller.applicationId === undefined || caller.applicationId === applicationId
+const owns = (caller: Caller, applicationId: string): boolean =>
+  caller.applicationId === undefined || caller.applicationId === applicationId
 
 /** The application that a request is about, which exists: the one that it names, or the one of the caller's key. */
 export function applicationOf(table: ConfigTable, caller: Caller, requestedId: string): string | Refusal {
   const id = requestedId || caller.applicationId
   if (id === undefined) {
-    return refuse("invalid_argument", "Name the application.", { details: [{ field: "application_id", reason: "must be given with the operator's key" }] })
+    return refuse("invalid_argument", "Name the application.", {
+      details: [{ field: "application_id", reason: "must be given with the operator's key" }],
+    })
   }
   return owns(caller, id) && table.application(id) !== undefined ? id : noSuch("application")
 }
@@ -19,7 +22,11 @@ export function ownedSubscription(table: ConfigTable, caller: Caller, id: string
   return entity !== undefined && owns(caller, entity.subscription.applicationId) ? entity : noSuch("subscription")
 }
 
-export function ownedKey(table: ConfigTable, caller: Caller, { applicationId, keyId }: { readonly applicationId: string; readonly keyId: string }): KeyEntity | Refusal {
+export function ownedKey(
+  table: ConfigTable,
+  caller: Caller,
+  { applicationId, keyId }: { readonly applicationId: string; readonly keyId: string },
+): KeyEntity | Refusal {
   const entity = table.key(keyId)
   return entity !== undefined && entity.key.applicationId === applicationId && owns(caller, applicationId) ? entity : noSuch("key")
 }

@@ -6,7 +6,9 @@ import { expect, test } from "vitest"
 import { hashToken, keyIdOf, makeToken, matchesHash } from "./token.ts"
 
 const boxOf = (...kids: string[]) => new SecretBox(kids.map((kid) => ({ kid, key: KEYS[kid]! })))
-const KEYS: Record<string, ReturnType<typeof createSecretKey>> = Object.fromEntries(["a", "b"].map((kid) => [kid, createSecretKey(randomBytes(32))]))
+const KEYS: Record<string, ReturnType<typeof createSecretKey>> = Object.fromEntries(
+  ["a", "b"].map((kid) => [kid, createSecretKey(randomBytes(32))]),
+)
 const keyId = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => formatId("key", bytes))
 
 test("a token names its key and matches its own hash alone", () => {

@@ -17,8 +17,9 @@ export interface SecretsSent {
 }
 
 export interface SealedSecrets {
-  readonly secrets: readonly SigningSecret[] | "keep"
-  readonly sourceSecret: string | "keep"
+  /** `undefined` = as they are, likewise for the source. */
+  readonly secrets: readonly SigningSecret[] | undefined
+  readonly sourceSecret: string | undefined
   /** To be answered, this once. */
   readonly generated: string | undefined
 }
@@ -26,17 +27,20 @@ export interface SealedSecrets {
 /** Encrypts what a caller sent; makes a secret where one is asked for. A secret that is named and empty is one to be removed. */
 export function sealSecrets(box: SecretBox, sent: SecretsSent): SealedSecrets {
   const { subscription, paths } = sent
-  const generated = masks(paths, "secret") && subscription.secret === GENERATE ? `whsec_${randomBytes(GENERATED_BYTES).toString("base64")}` : undefined
+  const generated =
+    masks(paths, "secret") && subscription.secret === GENERATE ? `whsec_${randomBytes(GENERATED_BYTES).toString("base64")}` : undefined
   return { generated, secrets: signingOf(box, sent, generated ?? subscription.secret), sourceSecret: sourceOf(box, sent) }
 }
 
-function signingOf(box: SecretBox, sent: SecretsSent, secret: string | undefined): readonly SigningSecret[] | "keep" {
+function signingOf(box: SecretBox, sent: SecretsSent, secret: string | undefined): readonly SigningSecret[] | undefined {
   const keep = secret === undefined && sent.paths.length === 0
-  if (keep || !masks(sent.paths, "secret")) return "keep"
-  return secret === undefined || secret === "" ? [] : [create(SigningSecretSchema, { encrypted: box.seal(secret, secretPlace(sent, "secret")) })]
+  if (keep || !masks(sent.paths, "secret")) return undefined
+  return secret === undefined || secret === ""
+    ? []
+    : [create(SigningSecretSchema, { encrypted: box.seal(secret, secretPlace(sent, "secret")) })]
 }
 
-function sourceOf(box: SecretBox, sent: SecretsSent): string | "keep" {
+function sourceOf(box: SecretBox, sent: SecretsSent): string | undefined {
   const secret = masks(sent.paths, "source") || sent.paths.includes("source.secret") ? (sent.subscription.source?.secret ?? "") : ""
-  return secret === "" ? "keep" : box.seal(secret, secretPlace(sent, "source.secret"))
+  return secret === "" ? undefined : box.seal(secret, secretPlace(sent, "source.secret"))
 }

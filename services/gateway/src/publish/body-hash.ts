@@ -5,5 +5,8 @@ import type { EventAccepted } from "@posthorn/proto"
 export function bodyHash({ type, contentType, metadata, payload }: EventAccepted): Buffer {
   const entries = Object.entries(metadata).toSorted(([a], [b]) => (a < b ? -1 : 1))
   // JSON keeps the texts apart from each other, and the payload comes last.
-  return createHash("sha256").update(JSON.stringify([type, contentType, entries])).update(payload).digest()
+  return createHash("sha256")
+    .update(JSON.stringify([type, contentType, entries]))
+    .update(payload)
+    .digest()
 }

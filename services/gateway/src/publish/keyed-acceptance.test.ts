@@ -26,11 +26,21 @@ const newKey = () => `key-${keys++}`
 function eventOf(key: string, payload = "same", nowMs = Date.now()): EventAccepted {
   const eventId = keyedEventIdOf(APPLICATION, key)
   const bytes = Buffer.from(payload)
-  return create(EventAcceptedSchema, { eventId, applicationId: APPLICATION, type: "a.b", contentType: "text/plain", payload: bytes, acceptedAt: timestampFromMs(nowMs), idempotencyKey: key })
+  return create(EventAcceptedSchema, {
+    eventId,
+    applicationId: APPLICATION,
+    type: "a.b",
+    contentType: "text/plain",
+    payload: bytes,
+    acceptedAt: timestampFromMs(nowMs),
+    idempotencyKey: key,
+  })
 }
 
 async function inLog(eventId: string): Promise<EventAccepted[]> {
-  const ranges = (await installation.log.ends("events")).map(({ partition, low, high }) => ({ topic: "events", partition, from: low, to: high }) as const)
+  const ranges = (await installation.log.ends("events")).map(
+    ({ partition, low, high }) => ({ topic: "events", partition, from: low, to: high }) as const,
+  )
   const found: EventAccepted[] = []
   await installation.log.read(ranges, (records) => found.push(...records.map(({ value }) => fromBinary(EventAcceptedSchema, value))))
   return found.filter((event) => event.eventId === eventId)
@@ -53,10 +63,15 @@ function acceptance({ log = installation.log, claims = installation.store }: Fau
     nowMs: () => Date.now() + waitedMs,
     newId: () => "",
     pause: async (ms) => void (waitedMs += ms),
-    events: { accepted: () => undefined, claimNotSettled: () => void told.push("not settled"), claimPassedOver: () => void told.push("passed over") },
+    events: {
+      accepted: () => undefined,
+      claimNotSettled: () => void told.push("not settled"),
+      claimPassedOver: () => void told.push("passed over"),
+    },
   }
   const keyed = new KeyedAcceptance(context)
-  const accept = (key: string, payload?: string, storeOptional = false) => keyed.accept({ event: eventOf(key, payload), key, storeOptional })
+  const accept = (key: string, payload?: string, storeOptional = false) =>
+    keyed.accept({ event: eventOf(key, payload), key, storeOptional })
   return { accept, told, waitedMs: () => waitedMs }
 }
 
@@ -68,7 +83,10 @@ const unsure: LogAppender = {
     throw new LogUnavailable("no answer", "unknown")
   },
 }
-const storeAway = { claim: () => Promise.reject(new StoreUnavailable("away")), accepted: () => Promise.reject(new StoreUnavailable("away")) }
+const storeAway = {
+  claim: () => Promise.reject(new StoreUnavailable("away")),
+  accepted: () => Promise.reject(new StoreUnavailable("away")),
+}
 const accepted = (result: Accepted | Refusal): Accepted => {
   if (isRefusal(result)) throw new Error(result.message)
   return result
@@ -118,7 +136,13 @@ test("after a crash between claim and log the event is appended, once, as of the
 test("a fresh claim of somebody else is waited for, and taken over when nothing more is heard", async () => {
   const key = newKey()
   const event = eventOf(key)
-  await installation.store.claim({ applicationId: APPLICATION, key, eventId: event.eventId, bodyHash: bodyHash(event), claimedAtMs: Date.now() })
+  await installation.store.claim({
+    applicationId: APPLICATION,
+    key,
+    eventId: event.eventId,
+    bodyHash: bodyHash(event),
+    claimedAtMs: Date.now(),
+  })
   const { accept, waitedMs } = acceptance()
   expect(await accept(key)).toEqual({ eventId: event.eventId, duplicate: false })
   expect(waitedMs()).toBeGreaterThan(1000)
@@ -154,28 +178,39 @@ test("a store that goes away after the append does not undo what was accepted", 
 
 test("I14: whatever fails and whoever repeats, one key is one event, and what was acknowledged is in the log", async () => {
   const refused = failing(new LogUnavailable("away", "refused"))
-  const forgetful: IdempotencyClaims = { claim: (claim) => installation.store.claim(claim), accepted: () => Promise.reject(new StoreUnavailable("away")) }
+  const forgetful: IdempotencyClaims = {
+    claim: (claim) => installation.store.claim(claim),
+    accepted: () => Promise.reject(new StoreUnavailable("away")),
+  }
   const faults: Faults[] = [{}, { log: unsure }, { log: refused }, { claims: storeAway }, { claims: forgetful }]
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.array(fc.record({ fault: fc.nat(faults.length - 1), payload: fc.constantFrom("one", "two") }), { minLength: 1, maxLength: 3 }), { minLength: 2, maxLength: 5 }), async (bursts) => {
-      const key = newKey()
-      const eventId = keyedEventIdOf(APPLICATION, key)
-      const acknowledged = new Set<string>()
-      // Requests of one burst are under way together, each in a gateway of its own.
-      for (const burst of bursts) {
-        const ends = await Promise.allSettled(burst.map(async ({ fault, payload }) => ({ payload, result: await acceptance(faults[fault]).accept(key, payload) })))
-        for (const end of ends) {
-          if (end.status === "rejected") expect(end.reason).toBeInstanceOf(LogUnavailable)
-          else if (!isRefusal(end.value.result)) {
-            expect(end.value.result.eventId).toBe(eventId)
-            acknowledged.add(end.value.payload)
+    fc.asyncProperty(
+      fc.array(
+        fc.array(fc.record({ fault: fc.nat(faults.length - 1), payload: fc.constantFrom("one", "two") }), { minLength: 1, maxLength: 3 }),
+        { minLength: 2, maxLength: 5 },
+      ),
+      async (bursts) => {
+        const key = newKey()
+        const eventId = keyedEventIdOf(APPLICATION, key)
+        const acknowledged = new Set<string>()
+        // Requests of one burst are under way together, each in a gateway of its own.
+        for (const burst of bursts) {
+          const ends = await Promise.allSettled(
+            burst.map(async ({ fault, payload }) => ({ payload, result: await acceptance(faults[fault]).accept(key, payload) })),
+          )
+          for (const end of ends) {
+            if (end.status === "rejected") expect(end.reason).toBeInstanceOf(LogUnavailable)
+            else if (!isRefusal(end.value.result)) {
+              expect(end.value.result.eventId).toBe(eventId)
+              acknowledged.add(end.value.payload)
+            }
           }
         }
-      }
-      const payloads = new Set((await inLog(eventId)).map((event) => Buffer.from(event.payload).toString()))
-      expect(payloads.size).toBeLessThanOrEqual(1)
-      for (const payload of acknowledged) expect(payloads).toContain(payload)
-    }),
+        const payloads = new Set((await inLog(eventId)).map((event) => Buffer.from(event.payload).toString()))
+        expect(payloads.size).toBeLessThanOrEqual(1)
+        for (const payload of acknowledged) expect(payloads).toContain(payload)
+      },
+    ),
     { numRuns: 30 },
   )
 })

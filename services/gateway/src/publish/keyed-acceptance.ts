@@ -27,8 +27,10 @@ interface UnderWay {
 
 const POLL_MS = 100
 
-const conflict = (): Refusal => refuse("already_exists", "This idempotency key was used with another type, content type, metadata or payload.")
-const storeAway = (): Refusal => refuse("unavailable", "Idempotency keys cannot be checked at the moment. Nothing was stored.", { retryAfterSeconds: 1 })
+const conflict = (): Refusal =>
+  refuse("already_exists", "This idempotency key was used with another type, content type, metadata or payload.")
+const storeAway = (): Refusal =>
+  refuse("unavailable", "Idempotency keys cannot be checked at the moment. Nothing was stored.", { retryAfterSeconds: 1 })
 
 /** Makes one idempotency key one event, whatever crashes between the claim and the log. Rejects with `LogUnavailable`. */
 export class KeyedAcceptance {

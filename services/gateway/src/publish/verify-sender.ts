@@ -1,4 +1,15 @@
-import { isRefusal, noSuch, prepareSecret, refuse, secretPlace, verifySource, type Crypto, type PreparedSecret, type Refusal, type SubscriptionEntity } from "@posthorn/core"
+import {
+  isRefusal,
+  noSuch,
+  prepareSecret,
+  refuse,
+  secretPlace,
+  verifySource,
+  type Crypto,
+  type PreparedSecret,
+  type Refusal,
+  type SubscriptionEntity,
+} from "@posthorn/core"
 import { Role, SourceScheme } from "@posthorn/proto"
 import type { SecretBox } from "@posthorn/runtime"
 import type { Access, IngestInput } from "../call.ts"
@@ -36,7 +47,13 @@ export function createVerifySender({ access, box, crypto, nowMs }: VerifySenderO
     const scheme = entity.subscription.source?.scheme ?? SourceScheme.UNSPECIFIED
     if (scheme === SourceScheme.NONE) return undefined
     if (scheme === SourceScheme.UNSPECIFIED) return verifyKey(entity, request)
-    const question = { scheme, headers: request.headers, body: request.body, secret: secretOf(entity), nowSeconds: Math.floor(nowMs() / 1000) }
+    const question = {
+      scheme,
+      headers: request.headers,
+      body: request.body,
+      secret: secretOf(entity),
+      nowSeconds: Math.floor(nowMs() / 1000),
+    }
     if (verifySource(question, crypto)) return undefined
     return refuse("unauthenticated", `The signature in ${PROOFS[scheme]} is missing, wrong or too old.`)
   }

@@ -22,5 +22,7 @@ export const createSubscription =
     const done = await changeConfig(context, call, (change) => decideCreateSubscription(table, command, change))
     if (isRefusal(done)) return done
     const entity = table.subscription(id)
-    return entity ? create(CreateSubscriptionResponseSchema, { subscription: withSecret(entity.subscription, sealed.generated) }) : noSuch("subscription")
+    return entity
+      ? create(CreateSubscriptionResponseSchema, { subscription: withSecret(entity.subscription, sealed.generated) })
+      : noSuch("subscription")
   }

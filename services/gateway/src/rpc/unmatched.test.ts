@@ -23,8 +23,17 @@ test("every subscription that was not sent an event is named with its reason, ne
     const subscription = create(SubscriptionSchema, { id: idOf(number), applicationId, ...fields })
     table.put({ kind: "subscription", version: 1, subscription, secrets: [], sourceSecret: "" })
   })
-  const reasons = (...sentTo: number[]) => unmatchedOf(table, event, sentTo.map((number) => create(DeliverySchema, { subscriptionId: idOf(number) }))).map(({ subscriptionId, reason }) => [subscriptionId, reason])
-  const always = [[idOf(3), "event_type"], [idOf(2), "disabled"], [idOf(1), "created_later"]]
+  const reasons = (...sentTo: number[]) =>
+    unmatchedOf(
+      table,
+      event,
+      sentTo.map((number) => create(DeliverySchema, { subscriptionId: idOf(number) })),
+    ).map(({ subscriptionId, reason }) => [subscriptionId, reason])
+  const always = [
+    [idOf(3), "event_type"],
+    [idOf(2), "disabled"],
+    [idOf(1), "created_later"],
+  ]
   expect(reasons(0, 4)).toEqual(always)
   expect(reasons(0)).toEqual([[idOf(4), "other_ingest"], ...always])
   expect(reasons()).toEqual(always)
