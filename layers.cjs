@@ -23,7 +23,7 @@ const rooms = [
   },
 ]
 
-/** Folders of adapters: named only by `wire.ts`, by tests and by each other's own folder. */
+/** Folders of adapters: named only by `wire.ts`, by tests, by their own folder, and by `open-log.ts`, which chooses between two of them for every `wire.ts`. */
 const adapters = [
   "packages/log/src/memory",
   "packages/log/src/postgres",

@@ -77,15 +77,23 @@ test("batches keep to the bound in bytes", async () => {
 })
 
 test("more than may wait is refused at once, and taken again when there is room", async () => {
-  const { batcher, begun } = batcherByHand()
+  const { batcher, begun, writes } = batcherByHand()
   const value = new Uint8Array(limits.PAYLOAD_BYTES_MAX)
   const fill = Array.from({ length: limits.APPEND_WAITING_BYTES_MAX / value.byteLength - 1 }, () => ({ topic: "events", key: "", value }) as const)
   const filling = batcher.append(fill)
   expect(await outcome(batcher.append([fill[0]!, fill[0]!]))).toBe("refused")
   const small = outcome(batcher.append([fill[0]!]))
-  for (let number = 1; number <= 17; number++) (await begun(number)).succeed()
+  let written = 0
+  for (let number = 1; written <= fill.length; number++) {
+    const write = await begun(number)
+    written += write.names.length
+    write.succeed()
+  }
   await filling
   expect(await small).toBe("done")
+  const again = outcome(batcher.append([fill[0]!, fill[0]!]))
+  ;(await begun(writes.length + 1)).succeed()
+  expect(await again).toBe("done")
 })
 
 test("a write that hangs: its callers learn that the outcome is unknown, those behind it that nothing was written", async () => {

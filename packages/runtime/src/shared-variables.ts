@@ -7,6 +7,7 @@ import { encryptionKeys } from "./secret-box.ts"
 export const sharedVariables = {
   host: { name: "POSTHORN_HOST", default: "0.0.0.0", meaning: "address to bind", parser: text },
   httpPort: { name: "POSTHORN_HTTP_PORT", default: "8080", meaning: "port of HTTP", parser: port },
+  grpcPort: { name: "POSTHORN_GRPC_PORT", default: "8081", meaning: "port of gRPC", parser: port },
   logLevel: { name: "LOG_LEVEL", default: "info", meaning: "least level of log lines that are written", parser: oneOf(LOG_LEVELS) },
   kafkaBrokers: {
     name: "POSTHORN_KAFKA_BROKERS",

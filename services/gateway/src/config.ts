@@ -1,10 +1,10 @@
-import { parsers, sharedVariables as shared } from "@posthorn/runtime"
+import { sharedVariables as shared } from "@posthorn/runtime"
 
 /** The environment of the gateway. */
 export const variables = {
   host: shared.host,
   httpPort: { ...shared.httpPort, meaning: "port of REST, ingest, Connect and gRPC-Web" },
-  grpcPort: { name: "POSTHORN_GRPC_PORT", default: "8081", meaning: "port of gRPC", parser: parsers.port },
+  grpcPort: shared.grpcPort,
   kafkaBrokers: shared.kafkaBrokers,
   kafkaSsl: shared.kafkaSsl,
   kafkaSaslMechanism: shared.kafkaSaslMechanism,

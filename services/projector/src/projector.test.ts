@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf"
 import { timestampFromMs } from "@bufbuild/protobuf/wkt"
 import type { AnalyticsBatch, AnalyticsWriter } from "@posthorn/analytics"
-import { attemptIdOf, deliveryIdOf, formatId, isRefusal, limits, PROJECTED_TOPICS, type Topic } from "@posthorn/core"
+import { attemptIdOf, deliveryIdOf, formatId, isRefusal, PROJECTED_TOPICS, type Topic } from "@posthorn/core"
 import type { EventLog, NewRecord } from "@posthorn/log"
 import { createMemoryLog, type MemoryLog } from "@posthorn/log/memory"
 import {
@@ -292,9 +292,10 @@ test("stops at once although a store is away, and the next start takes in what w
   const first = await start({ status: { ...store, project: refuse }, analytics: { insert: refuse } })
   await publish(0, 50)
   await eventually(() => refusals >= 4, WAIT)
-  const startedMs = systemClock.monotonicMs()
+  const before = refusals
   await first.stop()
-  expect(systemClock.monotonicMs() - startedMs).toBeLessThan(limits.REVOKE_DRAIN_MS)
+  // Of each view at most the try that was under way.
+  expect(refusals - before).toBeLessThanOrEqual(2)
   await start({ analytics: analytics.writer })
   await everythingProjected(50)
   await eventually(() => expect([analytics.events.size, analytics.attempts.size]).toEqual([50, 100]), WAIT)

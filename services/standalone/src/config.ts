@@ -10,7 +10,7 @@ const { default: _noNetworks, ...allowPrivateNetworks } = shared.allowPrivateNet
 export const variables = {
   host: { ...shared.host, default: "127.0.0.1" },
   httpPort: shared.httpPort,
-  grpcPort: { name: "POSTHORN_GRPC_PORT", default: "8081", meaning: "port of gRPC", parser: parsers.port },
+  grpcPort: shared.grpcPort,
   dataDir: { name: "POSTHORN_DATA_DIR", default: ".posthorn", meaning: "folder of the embedded stores and of what is generated", parser: parsers.text },
   kafkaBrokers: shared.kafkaBrokers,
   kafkaSsl: shared.kafkaSsl,
@@ -27,6 +27,6 @@ export const variables = {
   dnsServers: shared.dnsServers,
   retentionHours: shared.retentionHours,
   analyticsRetentionDays: shared.analyticsRetentionDays,
-  corsOrigins: { name: "CORS_ORIGINS", default: "", meaning: "web origins whose pages may call the API", parser: parsers.jsonOrCommaList(parsers.text) },
+  corsOrigins: shared.corsOrigins,
   logLevel: shared.logLevel,
 } as const

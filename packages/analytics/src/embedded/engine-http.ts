@@ -1,7 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto"
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http"
-import type { Readable } from "node:stream"
-import { createGunzip } from "node:zlib"
 import { limits } from "@posthorn/core"
 import type { Engine, EngineRequest } from "./chdb-engine.ts"
 
@@ -18,8 +16,8 @@ const AUTHENTICATION_FAILED: EngineError = {
 }
 
 /**
- * The part of ClickHouse's HTTP interface that its official client needs: `/ping`, and statements by POST with settings, parameters and
- * gzip bodies. Not there: sessions, users beyond the one password, progress, compressed or streamed answers, binary formats.
+ * The part of ClickHouse's HTTP interface that its official client needs: `/ping`, and statements by POST with settings and parameters.
+ * Not there: sessions, users beyond the one password, progress, compression, streamed answers, binary formats.
  */
 export function engineListener(engine: Promise<Engine>, password: string): RequestListener {
   return (request, response) => {
@@ -69,10 +67,9 @@ async function readStatement(request: IncomingMessage): Promise<EngineRequest> {
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {
-  const source: Readable = request.headers["content-encoding"] === "gzip" ? request.compose(createGunzip()) : request
   const chunks: Buffer[] = []
   let length = 0
-  for await (const chunk of source as AsyncIterable<Buffer>) {
+  for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length
     if (length > limits.ENGINE_REQUEST_BYTES_MAX) throw new Error("the request is larger than the embedded engine takes")
     chunks.push(chunk)

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { limits, type Topic } from "@posthorn/core"
 import type { Admin, Consumer, EachBatchPayload, Kafka } from "kafkajs"
-import { type GroupMember, type GroupOptions, type LogRecord, LogUnavailable, type OwnedPartition } from "../event-log.ts"
+import { type GroupMember, type GroupOptions, LogUnavailable, type OwnedPartition } from "../event-log.ts"
 import { PartitionSession } from "../partition-session.ts"
 import { type GroupOffsets, groupOffsets } from "./kafka-offsets.ts"
 import { toLogRecord } from "./kafka-record.ts"

@@ -1,3 +1,4 @@
+import { Socket } from "node:net"
 import { limits } from "@posthorn/core"
 import { Client, DatabaseError, Pool, type ClientConfig } from "pg"
 import { LogUnavailable } from "../event-log.ts"
@@ -14,12 +15,19 @@ export interface Connections {
   readonly groups: Pool
   /** A connection of its own, not opened yet. */
   newClient(): Client
+  /** Says goodbye on every connection; one that does not answer is broken off. */
   end(): Promise<void>
 }
 
 export function openConnections(url: string): Connections {
+  const sockets = new Set<Socket>()
   const config: ClientConfig = {
     connectionString: url,
+    stream: () => {
+      const socket = new Socket()
+      sockets.add(socket)
+      return socket.once("close", () => sockets.delete(socket))
+    },
     application_name: "posthorn-log",
     keepAlive: true,
     connectionTimeoutMillis: limits.LOG_STATEMENT_TIMEOUT_MS,
@@ -40,7 +48,9 @@ export function openConnections(url: string): Connections {
     groups,
     newClient: () => new Client(config),
     end: async () => {
+      const timer = setTimeout(() => sockets.forEach((socket) => socket.destroy()), limits.LOG_STATEMENT_TIMEOUT_MS)
       await Promise.all([appends.end(), reads.end(), groups.end()])
+      clearTimeout(timer)
     },
   }
 }

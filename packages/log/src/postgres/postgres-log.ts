@@ -157,9 +157,8 @@ class PostgresLog implements EventLog, RecordSource {
     await Promise.all([...this.#members].map((member) => member.leave()))
     await Promise.all([...this.#followers].map((follower) => follower.close()))
     await this.#batcher.close()
-    await this.#notices.stop()
     await this.#cleaning
-    await this.#connections.end()
+    await Promise.all([this.#notices.stop(), this.#connections.end()])
   }
 
   /** See `RecordSource`. */
