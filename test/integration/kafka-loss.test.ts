@@ -41,8 +41,8 @@ describe.skipIf(missing !== undefined)(
       "the client alone resolves sends that were not sent; the log loses nothing, keeps the order of every key, and its groups are given everything",
       { timeout: 2 * TIME_MAX_MS },
       async () => {
-        const naive = await startNaiveWriter(kafka.addresses)
         const ours = await startOurWriter(kafka.addresses)
+        const naive = await startNaiveWriter(kafka.addresses)
         const deadline = performance.now() + TIME_MAX_MS
         const oursGoesOn = goesOn(ours.acknowledged)
         const bothGoOn = async () => void (await Promise.all([oursGoesOn(), goesOn(naive.acknowledged)()]))

@@ -39,7 +39,7 @@ const derive = (kind: IdKind, name: string, namespace: string): string => format
 /** A delivery's id: the same for the same event and subscription, so that a router that repeats itself repeats ids, not deliveries. */
 export const deliveryIdOf = (eventId: string, subscriptionId: string): string => derive("delivery", `${eventId}/${subscriptionId}`, DELIVERIES)
 
-/** The event of an idempotency key: the same for the same key, so that an append that is repeated repeats the event. */
+/** The event of a sender's own id: the same for the same id, so that what is repeated is the same event even where nobody remembers it. */
 export const keyedEventIdOf = (applicationId: string, idempotencyKey: string): string => derive("event", `${applicationId}/${idempotencyKey}`, KEYED_EVENTS)
 
 /** An attempt's id: the same for the same delivery and number. */

@@ -43,7 +43,7 @@ test("of two gateways that change one version at the same time one is told that 
   for (let round = 0; round < 20; round++) {
     const changes = [renaming(one, `one ${round}`), renaming(other, `other ${round}`)] as const
     const effects = await Promise.all([one.propose(changes[0]), other.propose(changes[1])])
-    expect(effects.toSorted()).toEqual([false, true])
+    expect(effects.filter((tookEffect) => tookEffect)).toHaveLength(1)
     await Promise.all([one.reached(other.position), other.reached(one.position)])
     const winner = effects[0] ? "one" : "other"
     for (const { table } of [one, other]) expect(table.application(ID)?.application.name).toBe(`${winner} ${round}`)

@@ -116,11 +116,8 @@ export class KafkaAppender {
   }
 }
 
-/** The client wraps a final error in one that says nothing of its kind. */
+/** The client wraps the error of a last try in one that always says that trying again is of no use. */
 function isRetriable(error: unknown): boolean {
-  let each = error
-  for (; each instanceof kafkajs.KafkaJSError; each = each.cause) {
-    if (!each.retriable && !(each instanceof kafkajs.KafkaJSNumberOfRetriesExceeded)) return false
-  }
-  return each === undefined
+  const original = error instanceof kafkajs.KafkaJSNumberOfRetriesExceeded ? error.cause : error
+  return original instanceof kafkajs.KafkaJSError && original.retriable
 }

@@ -15,7 +15,7 @@ export interface Connections {
   readonly groups: Pool
   /** A connection of its own, not opened yet. */
   newClient(): Client
-  /** Says goodbye on every connection; one that does not answer is broken off. */
+  /** Waits for statements under way and says goodbye; a connection that does not answer, and any other client's, is broken off. */
   end(): Promise<void>
 }
 
@@ -48,9 +48,11 @@ export function openConnections(url: string): Connections {
     groups,
     newClient: () => new Client(config),
     end: async () => {
-      const timer = setTimeout(() => sockets.forEach((socket) => socket.destroy()), limits.LOG_STATEMENT_TIMEOUT_MS)
+      const breakOff = () => sockets.forEach((socket) => socket.destroy())
+      const timer = setTimeout(breakOff, limits.LOG_STATEMENT_TIMEOUT_MS)
       await Promise.all([appends.end(), reads.end(), groups.end()])
       clearTimeout(timer)
+      breakOff()
     },
   }
 }

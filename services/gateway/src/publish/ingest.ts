@@ -24,7 +24,7 @@ export const createIngest =
     const sender = senderKeyOf(request.headers)
     // One sender may give one id to what it sends to two subscriptions.
     const key = sender.key === "" ? "" : `ingest/${id}/${sender.key}`
-    const eventId = key === "" ? newId("event") : keyedEventIdOf(applicationId, key)
+    const eventId = key === "" || sender.explicit ? newId("event") : keyedEventIdOf(applicationId, key)
     const event = acceptEvent(
       { ...inputOf(request, sender.key), applicationId, type: typeOf(request.headers, source) },
       { eventId, nowMs: nowMs(), configPosition: config.position, onlySubscriptionId: id },

@@ -6,12 +6,15 @@ import { appendEvent } from "./append-event.ts"
 import { bodyHash } from "./body-hash.ts"
 import type { PublishContext } from "./publish-context.ts"
 
-/** An event under a key. Its id is made of the key, so that appending it again is appending the same event again. */
+/** An event under a key. The claim of the key keeps its id, so that appending it again is appending the same event again. */
 export interface KeyedEvent {
   readonly event: EventAccepted
   /** What repetitions have in common within the application. */
   readonly key: string
-  /** Whether the event may go on without its claim while the store is away. Repeated then, it is in the log twice, with one id and so one delivery. */
+  /**
+   * Whether the event may go on without its claim while the store is away. Its id is made of the key then, so that a repetition is in the
+   * log twice, with one id and so one delivery.
+   */
   readonly storeOptional: boolean
 }
 
@@ -91,10 +94,12 @@ export class KeyedAcceptance {
 
   /** Somebody claimed the key and was not heard of again: the event is in the log or it is not. */
   async #resume(event: EventAccepted, claim: Claim, earlier: EarlierClaim): Promise<Accepted> {
-    const { applicationId, eventId } = claim
+    const { applicationId } = claim
+    const { eventId } = earlier
     const seen = await this.#context.reader.getEvent({ applicationId }, eventId)
     if (seen === undefined) {
-      // With the time of the claim it is the same event, should the view come to see both.
+      // With the id and the time of the claim it is the same event, should the view come to see both.
+      event.eventId = eventId
       event.acceptedAt = timestampFromMs(earlier.claimedAtMs)
       return this.#append(event, claim)
     }

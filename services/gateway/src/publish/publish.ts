@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf"
-import { acceptEvent, idempotencyKeyOf, isRefusal, keyedEventIdOf, type Refusal } from "@posthorn/core"
+import { acceptEvent, idempotencyKeyOf, isRefusal, type Refusal } from "@posthorn/core"
 import { PublishResponseSchema } from "@posthorn/proto"
 import { applicationOf } from "../access/tenancy.ts"
 import type { PublishPort } from "../call.ts"
@@ -16,7 +16,7 @@ export const createPublish =
     if (isRefusal(applicationId)) return applicationId
     const input = { ...given, applicationId }
     const key = idempotencyKeyOf(input)
-    const eventId = key === "" ? newId("event") : keyedEventIdOf(applicationId, key)
+    const eventId = newId("event")
     const event = acceptEvent(input, { eventId, nowMs: nowMs(), configPosition: config.position })
     if (isRefusal(event)) return event
     let accepted: Accepted | Refusal = { eventId, duplicate: false }
