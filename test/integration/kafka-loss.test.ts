@@ -52,7 +52,9 @@ describe.skipIf(missing !== undefined)(
         for (const fault of FAULTS) {
           // Both faults at least, then until the client has shown what it does.
           if (performance.now() > deadline || (faults >= 2 && naive.unanswered() > 0)) break
-          await undergo(fault, kafka.brokers[faults % kafka.brokers.length]!, oursGoesOn)
+          // A broker that leads nothing would fail unnoticed.
+          const leader = await naive.leaderOf(faults % PARTITIONS)
+          await undergo(fault, kafka.brokers[leader - 1]!, oursGoesOn)
           await bothGoOn()
           faults++
         }
@@ -207,7 +209,11 @@ async function startNaiveWriter(brokers: readonly string[]) {
     await admin.disconnect()
     await readKeys(client, { topic, ends, keys: inLog })
   }
-  return { acknowledged, inLog, unanswered: () => unanswered, stop }
+  const leaderOf = async (partition: number): Promise<number> => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+    return topics[0]!.partitions.find((each) => each.partitionId === partition)!.leader
+  }
+  return { acknowledged, inLog, unanswered: () => unanswered, leaderOf, stop }
 }
 
 interface ReadKeys {

@@ -22,7 +22,11 @@ function named(...names: readonly string[]): readonly NewRecord[] {
   return names.map((key) => ({ topic: "events", key, value: new Uint8Array(10) }))
 }
 
-const outcome = (appended: Promise<unknown>) => appended.then(() => "done", (error: LogUnavailable) => error.outcome)
+const outcome = (appended: Promise<unknown>) =>
+  appended.then(
+    () => "done",
+    (error: LogUnavailable) => error.outcome,
+  )
 
 test("what arrives during a write goes together in the next one, and each caller gets its own positions", async () => {
   const { batcher, writes, begun } = batcherByHand()
@@ -31,7 +35,12 @@ test("what arrives during a write goes together in the next one, and each caller
   const later = [batcher.append(named("d")), batcher.append(named("e", "f"))]
   write.succeed()
   ;(await begun(2)).succeed()
-  expect((await Promise.all([...first, ...later])).map((positions) => positions.map(({ offset }) => offset))).toEqual([[0], [1, 2], [3], [4, 5]])
+  expect((await Promise.all([...first, ...later])).map((positions) => positions.map(({ offset }) => offset))).toEqual([
+    [0],
+    [1, 2],
+    [3],
+    [4, 5],
+  ])
   expect(writes.map(({ names }) => names.join(""))).toEqual(["abc", "def"])
 })
 
@@ -79,7 +88,10 @@ test("batches keep to the bound in bytes", async () => {
 test("more than may wait is refused at once, and taken again when there is room", async () => {
   const { batcher, begun, writes } = batcherByHand()
   const value = new Uint8Array(limits.PAYLOAD_BYTES_MAX)
-  const fill = Array.from({ length: limits.APPEND_WAITING_BYTES_MAX / value.byteLength - 1 }, () => ({ topic: "events", key: "", value }) as const)
+  const fill = Array.from(
+    { length: limits.APPEND_WAITING_BYTES_MAX / value.byteLength - 1 },
+    () => ({ topic: "events", key: "", value }) as const,
+  )
   const filling = batcher.append(fill)
   expect(await outcome(batcher.append([fill[0]!, fill[0]!]))).toBe("refused")
   const small = outcome(batcher.append([fill[0]!]))

@@ -56,7 +56,7 @@ export class AppendBatcher {
   #running = false
   #closed = false
   #timer: NodeJS.Timeout | undefined
-  #onIdle: (() => void)[] = []
+  readonly #onIdle: (() => void)[] = []
 
   constructor(options: AppendBatcherOptions) {
     this.#write = options.write
@@ -68,7 +68,10 @@ export class AppendBatcher {
   append(records: readonly NewRecord[]): Promise<readonly Position[]> {
     if (records.length === 0) return Promise.resolve([])
     const sizes = records.map(recordBytes)
-    assert(sizes.every((size) => size <= limits.RECORD_BYTES_MAX), "record within RECORD_BYTES_MAX")
+    assert(
+      sizes.every((size) => size <= limits.RECORD_BYTES_MAX),
+      "record within RECORD_BYTES_MAX",
+    )
     const bytes = sizes.reduce((sum, each) => sum + each, 0)
     if (this.#closed) return Promise.reject(new LogUnavailable("the log is closed", "refused"))
     // A call that is larger than the bound by itself gets its turn when nothing else waits.
@@ -77,7 +80,15 @@ export class AppendBatcher {
     }
     const { promise, resolve, reject } = Promise.withResolvers<readonly Position[]>()
     const deadlineMs = performance.now() + this.#timeoutMs
-    const call: Call = { deadlineMs, positions: new Array(records.length), resolve, reject, left: records.length, sent: false, settled: false }
+    const call: Call = {
+      deadlineMs,
+      positions: new Array(records.length),
+      resolve,
+      reject,
+      left: records.length,
+      sent: false,
+      settled: false,
+    }
     this.#calls.add(call)
     this.#bytes += bytes
     records.forEach((record, index) => {
@@ -108,7 +119,7 @@ export class AppendBatcher {
       try {
         const positions = await this.#write(batch.map((each) => each.record))
         assert(positions.length === batch.length, "one position for every record")
-        batch.forEach((each, index) => this.#place(each, positions[index]!))
+        for (const [index, position] of positions.entries()) this.#place(batch[index], position)
       } catch (error) {
         for (const call of new Set(batch.map((each) => each.call))) this.#fail(call, error)
       }
@@ -139,7 +150,9 @@ export class AppendBatcher {
     return batch
   }
 
-  #place({ call, index }: Waiting, position: Position): void {
+  #place(waiting: Waiting | undefined, position: Position): void {
+    if (waiting === undefined) return
+    const { call, index } = waiting
     call.positions[index] = position
     call.left--
     if (call.left > 0 || call.settled) return

@@ -223,6 +223,23 @@ test("a store that fails before, or right after, it has done a batch ends up wit
   expect(calls).toBeGreaterThan(3)
 })
 
+test("when another projector has taken some of a batch, the rest is read again from where the store is", { timeout: 60_000 }, async () => {
+  let overtaken = 0
+  const raced: StatusStore = {
+    ...store,
+    async project(batch) {
+      // The other one comes first with one partition; the rows are the same whoever writes them.
+      if (batch.ranges.length > 1 && overtaken++ < 3) await store.project({ ranges: batch.ranges.slice(0, 1), rows: batch.rows })
+      return store.project(batch)
+    },
+  }
+  await publish(0, 200)
+  await start({ status: raced })
+  await publish(200, 300)
+  await everythingProjected(300)
+  expect(overtaken).toBeGreaterThanOrEqual(3)
+})
+
 test("analytics being down delays only itself, and it gets the same rows under the same token again", { timeout: 60_000 }, async () => {
   const analytics = analyticsInMemory()
   const refused: AnalyticsBatch[] = []

@@ -25,7 +25,7 @@ export interface AttemptStatusRow {
   readonly attempt: Attempt
 }
 
-/** One dead letter; the copy at the lowest position counts. */
+/** One dead letter; the first copy counts. Copies are in one partition, as they have one key. */
 export interface DeadLetterRow {
   /** The same for every copy: of a delivery's round, or of the position of a record that nobody could read. */
   readonly identity: string
@@ -62,9 +62,12 @@ export function foldStatus(records: readonly ProjectedRecord[], known: readonly 
       case "attempts":
         foldOutcome(record.message, deliveries, attempts)
         break
-      case "dead-letters":
-        foldDeadLetter({ ...record, letter: record.message, identity: identityOf(record.message) }, deadLetters)
+      case "dead-letters": {
+        const { message: letter, partition, offset } = record
+        const identity = identityOf(letter)
+        if (!deadLetters.has(identity)) deadLetters.set(identity, { identity, partition, offset, letter })
         break
+      }
       case "config":
         changes.push({ offset: record.offset, change: record.message })
     }
@@ -120,14 +123,6 @@ function standingAfter(message: AttemptRecord, facts: DeliveryFacts): DeliveryRo
       return { ...base, state: DeliveryState.SCHEDULED, attemptCount: 0, nextAttemptAt: record.value?.firstDueAt }
   }
 }
-
-function foldDeadLetter(row: DeadLetterRow, deadLetters: Map<string, DeadLetterRow>): void {
-  const before = deadLetters.get(row.identity)
-  if (before === undefined || precedes(row, before)) deadLetters.set(row.identity, row)
-}
-
-const precedes = (a: DeadLetterRow, b: DeadLetterRow): boolean =>
-  a.partition < b.partition || (a.partition === b.partition && a.offset < b.offset)
 
 function identityOf({ content }: DeadLetterRecord): string {
   if (content.case === "delivery") return `${content.value.deliveryId}/${content.value.round}`

@@ -21,8 +21,8 @@ export const topic = "deliveries"
 export const patience = { timeoutMs: 30_000 }
 export const testTimeoutMs = 120_000
 
-export function text(record: { readonly value: Uint8Array }): string {
-  return Buffer.from(record.value).toString()
+export function text({ value }: { readonly value: Uint8Array }): string {
+  return Buffer.from(value).toString()
 }
 
 export function record(partition: number, value: string): NewRecord {

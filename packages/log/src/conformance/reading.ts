@@ -15,9 +15,14 @@ export function readingConformance(open: () => Promise<LogFixture>): void {
     }
     await log.read([range(one, 5, 1100), range(two, 1, 99), range(one, 7, 7), range(one, 0, 1)], (records) => seen.push(...records))
     const expected = [...series(1, 1200).slice(5, 1100), ...series(2, 3).slice(1)].map(text)
-    expect(seen.filter((each) => each.partition === 2 || each.offset >= one[5]!.offset).map(text).sort()).toEqual(expected.sort())
+    expect(
+      seen
+        .filter((each) => each.partition === 2 || each.offset >= one[5]!.offset)
+        .map(text)
+        .toSorted(),
+    ).toEqual(expected.toSorted())
     const own = seen.filter((each) => each.partition === 1 && each.offset >= one[5]!.offset).map((each) => each.offset)
-    expect(own).toEqual([...own].sort((a, b) => a - b))
+    expect(own).toEqual(own.toSorted((a, b) => a - b))
     expect(seen).toHaveLength(expected.length + 1)
   })
 

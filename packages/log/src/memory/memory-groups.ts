@@ -84,9 +84,12 @@ export class MemoryGroups {
     }
     const own = rows.filter((row) => row.owner === member)
     return {
-      owned: own.map(
-        ({ topic, partition, epoch }): Claim => ({ topic, partition, epoch, committed: this.committed(name, topic, partition) }),
-      ),
+      owned: own.map(({ topic, partition, epoch }): Claim => ({
+        topic,
+        partition,
+        epoch,
+        committed: this.committed(name, topic, partition),
+      })),
       surplus: [...new Set(own.map((row) => row.partition))].filter((partition) => target[partition] !== member),
     }
   }
@@ -118,5 +121,5 @@ function evict(group: Group, member: string): void {
 }
 
 function changed(group: Group): void {
-  for (const listener of [...group.listeners]) listener()
+  for (const listener of group.listeners) listener()
 }

@@ -58,8 +58,7 @@ class MemoryStore {
   }
 
   all(topic: Topic): readonly Partition[] {
-    const partitions =
-      this.#topics.get(topic) ?? Array.from({ length: this.partitions(topic) }, () => ({ low: 0, records: [], next: 0 }))
+    const partitions = this.#topics.get(topic) ?? Array.from({ length: this.partitions(topic) }, () => ({ low: 0, records: [], next: 0 }))
     this.#topics.set(topic, partitions)
     return partitions
   }
@@ -87,7 +86,8 @@ class MemoryStore {
     let total = 0
     for (let index = Math.max(0, from - stored.low); index < stored.records.length; index++) {
       if (found.length >= records || total >= bytes) break
-      const record = stored.records[index]!
+      const record = stored.records[index]
+      if (record === undefined) break
       found.push(record)
       total += recordBytes(record)
     }
@@ -146,7 +146,7 @@ function clientOf(store: MemoryStore): MemoryLog {
     },
     read: (ranges, onRecords) => readRanges(source, ranges, onRecords),
     follow: async (topic, from, onRecords) => {
-      const follower = new PullFollower({ source, topic, from, onRecords })
+      const follower = new PullFollower({ source, topic, from, onRecords, onError: () => undefined })
       followers.add(follower)
       await follower.catchUp()
       return follower
@@ -154,13 +154,15 @@ function clientOf(store: MemoryStore): MemoryLog {
     join: async (group) => {
       const membership = store.groups.membership(group.group, group.topics, () => reachable)
       const onLeft = (member: PullMember) => members.delete(member)
-      const member = await PullMember.join({ group, membership, source, onLeft })
+      const member = await PullMember.join({ group, membership, source, onLeft, onError: () => undefined })
       members.set(member, membership.evict)
       return member
     },
     lag: async (group, topics) =>
       topics.flatMap((topic) =>
-        store.all(topic).map(({ next }, partition) => ({ topic, partition, committed: store.groups.committed(group, topic, partition), high: next })),
+        store
+          .all(topic)
+          .map(({ next }, partition) => ({ topic, partition, committed: store.groups.committed(group, topic, partition), high: next })),
       ),
     trim: async (topic, partition, before) => store.trim(topic, partition, before),
     ping: async () => check(),

@@ -1,5 +1,5 @@
 import type { Pool } from "pg"
-import type { Topic } from "@posthorn/core"
+import { assert, type Topic } from "@posthorn/core"
 import type { PlacedRecord } from "../append-batcher.ts"
 import type { Position } from "../event-log.ts"
 
@@ -67,11 +67,11 @@ export async function appendRecords(options: AppendOptions, records: readonly Pl
     ],
   })
   const first = new Map(rows.map((row) => [row.number, Number(row.first)]))
-  return batch.rows.map(({ group, rank }) => ({
-    topic: group.topic,
-    partition: group.partition,
-    offset: first.get(group.number)! + rank,
-  }))
+  return batch.rows.map(({ group: { number, topic, partition }, rank }) => {
+    const start = first.get(number)
+    assert(start !== undefined, `${topic}/${partition} exists`)
+    return { topic, partition, offset: start + rank }
+  })
 }
 
 /** All bytes in one parameter, cut up again by the statement: arrays of bytes would travel as hexadecimal text. */

@@ -59,6 +59,7 @@ export function openConnections(url: string): Connections {
 
 /** An error that Postgres answered for a statement means that the statement did nothing; anything else leaves that open. */
 export function unavailable(error: unknown): LogUnavailable {
+  if (error instanceof LogUnavailable) return error
   const refused = error instanceof DatabaseError && error.severity === "ERROR"
   return new LogUnavailable("the log's database did not answer as it should", refused ? "refused" : "unknown", error)
 }

@@ -7,6 +7,8 @@ export interface NoticeListener {
   readonly appended: (topicIds: readonly number[] | undefined) => void
   /** Members or owners of this group changed; undefined: of any group, perhaps. */
   readonly groupChanged: (group: string | undefined) => void
+  /** Listening was interrupted, and is tried again. */
+  readonly onError: (error: unknown) => void
 }
 
 /**
@@ -52,8 +54,8 @@ export class Notices {
     while (!this.#stopped.signal.aborted) {
       try {
         await this.#listen(() => backoff.succeeded())
-      } catch {
-        // The connection is gone or was never made; readers have their own, which report what is wrong.
+      } catch (error) {
+        this.#listener.onError(error)
       }
       await backoff.failed(this.#stopped.signal)
     }

@@ -51,7 +51,10 @@ test("Postgres crashes under load: what was acknowledged is there, and everybody
   const caller = async (name: number) => {
     for (let turn = 0; !stopped; turn++) {
       const sent = record(name % 4, `${name}:${turn}`)
-      await log.append([sent]).then(() => acknowledged.push(text(sent)), () => failures++)
+      await log.append([sent]).then(
+        () => acknowledged.push(text(sent)),
+        () => failures++,
+      )
       if (failures > 0) await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }

@@ -1,11 +1,21 @@
 import { assert, limits, type Topic } from "@posthorn/core"
 import { AppendBatcher } from "../append-batcher.ts"
-import type { EventLog, GroupOptions, PartitionLag, Range } from "../event-log.ts"
+import type {
+  EventLog,
+  Follower,
+  GroupMember,
+  GroupOptions,
+  LogRecord,
+  NewRecord,
+  PartitionEnds,
+  PartitionLag,
+  Position,
+  Range,
+} from "../event-log.ts"
 import { PullFollower } from "../pull/follower.ts"
 import { PullMember } from "../pull/pull-member.ts"
 import { readRanges } from "../pull/read-ranges.ts"
 import type { RecordSource } from "../pull/record-source.ts"
-import type { Follower, GroupMember, LogRecord, NewRecord, PartitionEnds, Position } from "../event-log.ts"
 import { appendRecords } from "./append-records.ts"
 import { openConnections, unavailable, type Connections } from "./connections.ts"
 import { Notices } from "./notices.ts"
@@ -23,6 +33,8 @@ export interface PostgresLogOptions {
   readonly schema?: string
   /** Unix time in milliseconds, for retention alone; default the machine's clock. */
   readonly clock?: () => number
+  /** Told of faults in the background that are tried again; default none. */
+  readonly onError?: (error: Error) => void
 }
 
 /** Opens the log in a Postgres database and creates what is missing there. Rejects with `LogUnavailable` when the database does not answer. */
@@ -31,7 +43,8 @@ export async function createPostgresLog(options: PostgresLogOptions): Promise<Ev
   const schema = options.schema ?? "posthorn_log"
   try {
     const topics = await prepareSchema(connections.groups, schema, options.partitions)
-    return new PostgresLog(connections, { schema, topics, clock: options.clock ?? Date.now })
+    const onError = (error: unknown) => options.onError?.(unavailable(error))
+    return new PostgresLog(connections, { schema, topics, clock: options.clock ?? Date.now, onError })
   } catch (error) {
     await connections.end()
     throw error
@@ -42,6 +55,7 @@ interface Prepared {
   readonly schema: string
   readonly topics: ReadonlyMap<Topic, TopicRow>
   readonly clock: () => number
+  readonly onError: (error: unknown) => void
 }
 
 class PostgresLog implements EventLog, RecordSource {
@@ -69,6 +83,7 @@ class PostgresLog implements EventLog, RecordSource {
     this.#notices = new Notices(schema, connections.newClient, {
       appended: (ids) => this.#appended(this.#topicNames(ids)),
       groupChanged: (group) => this.#groupChanged(group),
+      onError: prepared.onError,
     })
     const appending = { pool: connections.appends, schema, topicId, notice: (ids: readonly number[]) => this.#notices.appended(ids) }
     this.#batcher = new AppendBatcher({
@@ -100,7 +115,7 @@ class PostgresLog implements EventLog, RecordSource {
   }
 
   offsetAt(topic: Topic, partition: number, timeMs: number): Promise<number> {
-    return orUnavailable(findOffset(this.#reading, topic, partition, timeMs))
+    return orUnavailable(findOffset(this.#reading, { topic, partition, timeMs }))
   }
 
   read(ranges: readonly Range[], onRecords: (records: readonly LogRecord[]) => void): Promise<void> {
@@ -108,7 +123,7 @@ class PostgresLog implements EventLog, RecordSource {
   }
 
   async follow(topic: Topic, from: number, onRecords: (records: readonly LogRecord[]) => void): Promise<Follower> {
-    const follower = new PullFollower({ source: this, topic, from, onRecords })
+    const follower = new PullFollower({ source: this, topic, from, onRecords, onError: this.#prepared.onError })
     this.#followers.add(follower)
     await follower.catchUp()
     return follower
@@ -128,7 +143,8 @@ class PostgresLog implements EventLog, RecordSource {
         return () => this.#groupListeners.delete(listener)
       },
     })
-    const member = await PullMember.join({ group, membership, source: this, onLeft: (left) => this.#members.delete(left) })
+    const onLeft = (left: PullMember) => this.#members.delete(left)
+    const member = await PullMember.join({ group, membership, source: this, onLeft, onError: this.#prepared.onError })
     this.#members.add(member)
     return member
   }
@@ -138,7 +154,7 @@ class PostgresLog implements EventLog, RecordSource {
   }
 
   async trim(topic: Topic, partition: number, before: number): Promise<void> {
-    await orUnavailable(raiseLow(this.#reading, topic, partition, before))
+    await orUnavailable(raiseLow(this.#reading, { topic, partition, before }))
     this.#clean()
   }
 
@@ -202,8 +218,9 @@ class PostgresLog implements EventLog, RecordSource {
       try {
         await expire(this.#reading, this.#prepared.clock())
         await deleteTrimmed(this.#reading, this.#closing.signal)
-      } catch {
+      } catch (error) {
         // The next round does what this one did not.
+        this.#prepared.onError(error)
       }
     }
   }

@@ -91,7 +91,10 @@ export class PostgresMembership implements Membership {
     )
     const owners: (string | undefined)[] = []
     for (const { partition, owner } of rows) owners[partition] = owners[partition] ?? owner ?? undefined
-    const target = fairShare(members.map(({ member }) => member), owners)
+    const target = fairShare(
+      members.map(({ member }) => member),
+      owners,
+    )
     const free = target.flatMap((owner, partition) => (owner === this.#member && owners[partition] === undefined ? [partition] : []))
     if (free.length > 0) {
       await client.query(
@@ -204,18 +207,18 @@ export async function readLag(
   group: string,
   topics: readonly Topic[],
 ) {
-  const { rows } = await pool.query<{ n: number; partition: number; committed: string; high: string }>({
+  const { rows } = await pool.query<{ topic: Topic; partition: number; committed: string; high: string }>({
     name: "read-lag",
     text: `
-      select n::integer, p.partition, greatest(g.committed, p.low_offset) as committed, p.next_offset as high
-      from unnest($2::smallint[]) with ordinality as wanted(topic, n)
+      select wanted.name as topic, p.partition, greatest(g.committed, p.low_offset) as committed, p.next_offset as high
+      from unnest($2::smallint[], $3::text[]) with ordinality as wanted(topic, name, n)
       join ${schema}.partitions p using (topic)
       left join ${schema}.group_partitions g on g.group_name = $1 and g.topic = p.topic and g.partition = p.partition
       order by n, p.partition`,
-    values: [group, topics.map(topicId)],
+    values: [group, topics.map(topicId), topics],
   })
-  return rows.map(({ n, partition, committed, high }) => ({
-    topic: topics[n - 1]!,
+  return rows.map(({ topic, partition, committed, high }) => ({
+    topic,
     partition,
     committed: Number(committed),
     high: Number(high),

@@ -48,19 +48,17 @@ export async function fetchRecords(
       requests.map((request) => request.bytes),
     ],
   })
-  const answers: LogRecord[][] = requests.map(() => [])
-  for (const row of rows) {
-    const { topic, partition } = requests[row.request - 1]!
-    answers[row.request - 1]!.push({
+  const byRequest = Map.groupBy(rows, (row) => row.request)
+  return requests.map(({ topic, partition }, index) =>
+    (byRequest.get(index + 1) ?? []).map(({ offset, key, value, appended_at_ms: appendedAtMs }) => ({
       topic,
       partition,
-      offset: Number(row.offset),
-      key: row.key.toString(),
-      value: row.value,
-      appendedAtMs: Number(row.appended_at_ms),
-    })
-  }
-  return answers
+      offset: Number(offset),
+      key: key.toString(),
+      value,
+      appendedAtMs: Number(appendedAtMs),
+    })),
+  )
 }
 
 export async function readEnds({ pool, schema, topicId }: ReadOptions, topic: Topic): Promise<readonly PartitionEnds[]> {
@@ -73,7 +71,10 @@ export async function readEnds({ pool, schema, topicId }: ReadOptions, topic: To
 }
 
 /** Times of a partition never go back, so the offset is found by halving. */
-export async function findOffset(options: ReadOptions, topic: Topic, partition: number, timeMs: number): Promise<number> {
+export async function findOffset(
+  options: ReadOptions,
+  { topic, partition, timeMs }: { readonly topic: Topic; readonly partition: number; readonly timeMs: number },
+): Promise<number> {
   const ends = (await readEnds(options, topic))[partition]
   let [from, to] = [ends?.low ?? 0, ends?.high ?? 0]
   while (from < to) {

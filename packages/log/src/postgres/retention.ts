@@ -2,7 +2,10 @@ import { limits, TOPIC_FACTS, type Topic } from "@posthorn/core"
 import { findOffset, type ReadOptions } from "./read-records.ts"
 
 /** Raises the low offset at once, never above the next offset; the records are deleted by `deleteTrimmed`. */
-export async function raiseLow({ pool, schema, topicId }: ReadOptions, topic: Topic, partition: number, before: number): Promise<void> {
+export async function raiseLow(
+  { pool, schema, topicId }: ReadOptions,
+  { topic, partition, before }: { readonly topic: Topic; readonly partition: number; readonly before: number },
+): Promise<void> {
   await pool.query({
     name: "raise-low",
     text: `
@@ -26,14 +29,15 @@ export async function expire(options: ReadOptions, nowMs: number): Promise<void>
       values: [options.topicId(topic), nowMs - retentionMs],
     })
     for (const { partition } of rows) {
-      await raiseLow(options, topic, partition, await findOffset(options, topic, partition, nowMs - retentionMs))
+      const before = await findOffset(options, { topic, partition, timeMs: nowMs - retentionMs })
+      await raiseLow(options, { topic, partition, before })
     }
   }
 }
 
 /** Deletes what lies below the low offsets, a bounded number of records at a time, until nothing is left. */
 export async function deleteTrimmed({ pool, schema }: ReadOptions, signal: AbortSignal): Promise<void> {
-  for (let deleted: number | null = 1; deleted !== null && deleted > 0 && !signal.aborted; ) {
+  for (let deleted: number | null = 1; deleted !== null && deleted > 0 && !signal.aborted;) {
     const result = await pool.query({
       name: "delete-trimmed",
       text: `

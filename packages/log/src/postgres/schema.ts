@@ -82,9 +82,10 @@ async function migrate(client: PoolClient, schema: string): Promise<void> {
   await client.query(`create schema if not exists ${schema}`)
   await client.query(`create table if not exists ${schema}.migrations (number integer primary key)`)
   const { rows } = await client.query<{ done: number }>(`select coalesce(max(number), 0) as done from ${schema}.migrations`)
-  for (let number = (rows[0]?.done ?? 0) + 1; number <= MIGRATIONS.length; number++) {
-    await client.query(MIGRATIONS[number - 1]!.replaceAll("SCHEMA", schema))
-    await client.query(`insert into ${schema}.migrations values ($1)`, [number])
+  for (const [index, migration] of MIGRATIONS.entries()) {
+    if (index < (rows[0]?.done ?? 0)) continue
+    await client.query(migration.replaceAll("SCHEMA", schema))
+    await client.query(`insert into ${schema}.migrations values ($1)`, [index + 1])
   }
 }
 
@@ -106,7 +107,8 @@ async function createTopics(client: PoolClient, schema: string, many: number): P
   const topics = new Map(rows.map(({ name, id, partitions }) => [name, { id, partitions }]))
   TOPICS.forEach((name, index) => {
     const found = topics.get(name)?.partitions
-    if (found !== wanted[index]) throw new Error(`topic ${name} has ${found} partitions, not the ${wanted[index]} asked for: they cannot be changed`)
+    if (found !== wanted[index])
+      throw new Error(`topic ${name} has ${found} partitions, not the ${wanted[index]} asked for: they cannot be changed`)
   })
   return topics
 }

@@ -10,7 +10,7 @@ export function fairShare(members: readonly string[], owners: readonly (string |
     if (owner !== undefined && count !== undefined) held.set(owner, count + 1)
   }
   // Those that hold most get the shares that are larger by one: fewer partitions move.
-  const ranked = [...held].sort(([nameA, heldA], [nameB, heldB]) => heldB - heldA || (nameA < nameB ? -1 : 1))
+  const ranked = [...held].toSorted(([nameA, heldA], [nameB, heldB]) => heldB - heldA || (nameA < nameB ? -1 : 1))
   const quota = new Map(
     ranked.map(([member], rank) => [member, Math.floor(owners.length / members.length) + (rank < owners.length % members.length ? 1 : 0)]),
   )

@@ -8,6 +8,8 @@ export interface FollowOptions {
   readonly topic: Topic
   readonly from: number
   readonly onRecords: (records: readonly LogRecord[]) => void
+  /** Told of every read that failed, and is tried again. */
+  readonly onError: (error: unknown) => void
 }
 
 /** Follows the first partition of a topic; see `LogReader.follow`. */
@@ -66,8 +68,9 @@ export class PullFollower implements Follower {
       this.#backoff.succeeded()
       if (wasCut(request, records)) this.#due = true
       return records
-    } catch {
+    } catch (error) {
       // Following survives a log that is away, however long.
+      this.#options.onError(error)
       this.#due = true
       await this.#backoff.failed(this.#stopped.signal)
       return []

@@ -10,6 +10,8 @@ export interface PullMemberOptions {
   readonly membership: Membership
   readonly source: RecordSource
   readonly onLeft: (member: PullMember) => void
+  /** Told of what failed in the background, and is tried again. */
+  readonly onError: (error: unknown) => void
 }
 
 interface Owned {
@@ -27,6 +29,7 @@ export class PullMember implements GroupMember {
   readonly #membership: Membership
   readonly #reader: SessionReader
   readonly #onLeft: PullMemberOptions["onLeft"]
+  readonly #onError: PullMemberOptions["onError"]
   readonly #owned = new Map<string, Owned>()
   /** Partition numbers that are drained and not yet released. */
   readonly #givingUp = new Set<number>()
@@ -47,15 +50,16 @@ export class PullMember implements GroupMember {
   private constructor(options: PullMemberOptions) {
     this.#group = options.group
     this.#membership = options.membership
-    this.#reader = new SessionReader(options.source)
+    this.#reader = new SessionReader(options.source, options.onError)
     this.#onLeft = options.onLeft
+    this.#onError = options.onError
     this.#unsubscribe = options.membership.onChanged(() => {
       this.#stale = true
       void this.#coordinate()
     })
     this.#timers = [
-      setInterval(() => this.#coordinate(), limits.HEARTBEAT_INTERVAL_MS),
-      setInterval(() => this.#committing ?? this.#commit(), limits.COMMIT_INTERVAL_MS),
+      setInterval(() => void this.#coordinate(), limits.HEARTBEAT_INTERVAL_MS),
+      setInterval(() => void (this.#committing ?? this.#commit()), limits.COMMIT_INTERVAL_MS),
     ]
   }
 
@@ -88,7 +92,7 @@ export class PullMember implements GroupMember {
     await this.#commit()
     this.#endAll()
     // A log that is away finds out by itself that the member is silent.
-    await this.#membership.leave().catch(() => undefined)
+    await this.#membership.leave().catch(this.#onError)
     this.#onLeft(this)
   }
 
@@ -119,6 +123,7 @@ export class PullMember implements GroupMember {
     } catch (error) {
       this.#stale = true
       this.#trouble = error
+      this.#onError(error)
     }
     this.#turn = undefined
   }
@@ -211,8 +216,9 @@ export class PullMember implements GroupMember {
         else if (this.#owned.get(keyOf(claim))?.session === session) this.#end(keyOf(claim))
       })
       if (taken.includes(false)) this.#stale = true
-    } catch {
+    } catch (error) {
       // Tried again at the next interval; until then the records count as unfinished for the next owner.
+      this.#onError(error)
     }
   }
 
@@ -225,7 +231,7 @@ export class PullMember implements GroupMember {
   }
 
   #endAll(): void {
-    for (const key of [...this.#owned.keys()]) this.#end(key)
+    for (const key of this.#owned.keys()) this.#end(key)
   }
 
   #fail(error: Error): void {

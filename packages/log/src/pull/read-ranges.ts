@@ -9,7 +9,7 @@ export async function readRanges(
   onRecords: (records: readonly LogRecord[]) => void,
 ): Promise<void> {
   for (const { topic, partition, from, to } of ranges) {
-    for (let next = from; next < to; ) {
+    for (let next = from; next < to;) {
       const request = { topic, partition, from: next, records: limits.FETCH_RECORDS_MAX, bytes: limits.FETCH_BYTES_MAX }
       const [records = []] = await source.fetch([request])
       const wanted = records.filter((record) => record.offset < to)

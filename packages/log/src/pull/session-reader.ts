@@ -9,6 +9,7 @@ import { wasCut, type FetchRequest, type RecordSource } from "./record-source.ts
  */
 export class SessionReader {
   readonly #source: RecordSource
+  readonly #onError: (error: unknown) => void
   readonly #sessions = new Set<PartitionSession>()
   /** Sessions whose partition may have records that were not read yet. */
   readonly #due = new Set<PartitionSession>()
@@ -17,8 +18,10 @@ export class SessionReader {
   readonly #backoff = new Backoff()
   #running = false
 
-  constructor(source: RecordSource) {
+  /** @param onError told of every read that failed, and is tried again */
+  constructor(source: RecordSource, onError: (error: unknown) => void) {
     this.#source = source
+    this.#onError = onError
     this.#unsubscribe = source.onAppended((topic) => this.#wake(topic))
   }
 
@@ -72,21 +75,22 @@ export class SessionReader {
   async #read(sessions: readonly PartitionSession[]): Promise<void> {
     const requests = sessions.map((session) => requestOf(session, sessions.length))
     const answers = await this.#fetch(requests)
-    for (const [index, session] of sessions.entries()) {
-      if (!this.#sessions.has(session)) continue
-      const [request, records] = [requests[index]!, answers?.[index] ?? []]
+    for (const [index, request] of requests.entries()) {
+      const [session, records] = [sessions[index], answers?.[index] ?? []]
+      if (session === undefined || !this.#sessions.has(session)) continue
       if (answers === undefined || wasCut(request, records)) this.#due.add(session)
       session.accept(records, request.from)
     }
   }
 
-  /** Answers undefined when the log is away. How long it has been away is seen from the member's last contact. */
+  /** Answers undefined when the log is away. */
   async #fetch(requests: readonly FetchRequest[]): Promise<Awaited<ReturnType<RecordSource["fetch"]>> | undefined> {
     try {
       const answers = await this.#source.fetch(requests)
       this.#backoff.succeeded()
       return answers
-    } catch {
+    } catch (error) {
+      this.#onError(error)
       await this.#backoff.failed(this.#stopped.signal)
       return undefined
     }

@@ -47,12 +47,19 @@ export class Days {
 
   /** Drops a day's tables unless a delivery in them is on its way; answers whether it did. */
   async drop(day: string): Promise<boolean> {
+    const busy = async (session: Session): Promise<boolean> => {
+      const [found] = await session.run<{ busy: boolean }>({ text: onTheirWay(day), values: [] })
+      return found?.busy !== false
+    }
+    if (await busy(this.#database)) return false
     const dropped = await this.#database.transaction(async (session) => {
       await lockDays(session)
-      // Nothing may change between looking and dropping.
-      await session.run({ text: `lock table posthorn.deliveries_${day} in access exclusive mode`, values: [] })
-      const [found] = await session.run<{ busy: boolean }>({ text: onTheirWay(day), values: [] })
-      if (found?.busy !== false) return undefined
+      // Nothing may change between looking and dropping. In the order in which a projection takes these locks.
+      await session.run({
+        text: `lock table ${TABLES.map((table) => `posthorn.${table}`).join(", ")} in access exclusive mode`,
+        values: [],
+      })
+      if (await busy(session)) return undefined
       for (const table of TABLES) await session.run({ text: `drop table if exists posthorn.${table}_${day}`, values: [] })
       return true
     })

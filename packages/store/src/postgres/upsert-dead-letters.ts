@@ -4,22 +4,14 @@ import { bigintColumn, integerColumn, textColumn, timeColumn } from "./column.ts
 import type { Statement } from "./database.ts"
 import { deadLetterReasons } from "./enum-words.ts"
 
-/** The copy at the lowest position counts, whichever is read first. */
+/** A copy that is there already stays: it was first. */
 const UPSERT = `
-  insert into posthorn.dead_letters as held (
+  insert into posthorn.dead_letters (
     identity, partition, log_offset, delivery_id, application_id, event_id, subscription_id, event_type, reason, error, status_code, attempt_count, created_at)
   select * from unnest(
     $1::text[], $2::integer[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
     $11::integer[], $12::integer[], $13::timestamptz[])
-  on conflict (identity) do update set
-    partition = excluded.partition,
-    log_offset = excluded.log_offset,
-    reason = excluded.reason,
-    error = excluded.error,
-    status_code = excluded.status_code,
-    attempt_count = excluded.attempt_count,
-    created_at = excluded.created_at
-  where (excluded.partition, excluded.log_offset) < (held.partition, held.log_offset)`
+  on conflict (identity) do nothing`
 
 const dueOf = ({ content }: DeadLetterRecord): DeliveryDue | undefined => (content.case === "delivery" ? content.value : undefined)
 
