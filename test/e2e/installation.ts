@@ -21,6 +21,8 @@ export interface Installation {
   readonly clickhouseUrl: string | undefined
   /** `undefined` when the log is in Postgres. */
   readonly kafka: { readonly brokers: readonly string[]; readonly prefix: string } | undefined
+  /** The folder that the processes were started for; of standalone, `.posthorn` is in it. */
+  readonly directory: string
   /** Everything that the processes wrote. */
   output(): string
   /** Kills a service with SIGKILL and starts it again. Only where it is a process of its own. */
@@ -70,7 +72,8 @@ async function freePort(): Promise<number> {
 
 /** One process on embedded parts. */
 export async function startStandalone(): Promise<Installation> {
-  const dataDir = await mkdtemp(join(tmpdir(), "posthorn-e2e-"))
+  const directory = await mkdtemp(join(tmpdir(), "posthorn-e2e-"))
+  const dataDir = join(directory, ".posthorn")
   const [http, grpc] = [await freePort(), await freePort()]
   const running = run("standalone", { POSTHORN_DATA_DIR: dataDir, POSTHORN_HTTP_PORT: `${http}`, POSTHORN_GRPC_PORT: `${grpc}`, LOG_LEVEL: "debug" })
   const httpUrl = `http://127.0.0.1:${http}`
@@ -85,10 +88,11 @@ export async function startStandalone(): Promise<Installation> {
     postgresUrl: `postgres://posthorn:${password}@127.0.0.1:${port}/postgres`,
     clickhouseUrl: undefined,
     kafka: undefined,
+    directory,
     output: () => running.output,
     async stop() {
       const code = await end(running, "SIGTERM")
-      await rm(dataDir, { recursive: true, force: true })
+      await rm(directory, { recursive: true, force: true })
       if (code !== 0) throw new Error(`standalone ended with ${code}: ${running.output.slice(-2000)}`)
     },
   }
@@ -128,6 +132,7 @@ export async function startServices(brokers: readonly string[]): Promise<Install
     postgresUrl: postgres.url,
     clickhouseUrl: clickhouse.url,
     kafka: { brokers, prefix },
+    directory: dataDir,
     output: () => [...ended, ...Object.values(services).map((running) => running.output)].join("\n"),
     async crash(service) {
       await end(services[service], "SIGKILL")

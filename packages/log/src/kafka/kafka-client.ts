@@ -27,7 +27,7 @@ export interface KafkaConnection {
 }
 
 /** Between 0.1 and 1 s apart. The number of tries is each caller's; a group member that runs out of them starts anew by itself. */
-export const RETRY = { initialRetryTime: 100, maxRetryTime: 1000, retries: 6 } as const
+const RETRY = { initialRetryTime: 100, maxRetryTime: 1000, retries: 6 } as const
 
 /** A client with finite timeouts everywhere. Not connected. Members of one group must not share one: it caches a group's offsets. */
 export function kafkaClient(connection: KafkaConnection): Kafka {
@@ -110,7 +110,7 @@ interface FetchRequest {
   readonly topics: readonly { topic: string; partitions: readonly { partition: number; fetchOffset: string; maxBytes: number }[] }[]
 }
 
-export interface FetchedMessage {
+interface FetchedMessage {
   readonly offset: string
   readonly timestamp: string
   readonly key: Buffer | null

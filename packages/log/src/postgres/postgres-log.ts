@@ -171,10 +171,15 @@ class PostgresLog implements EventLog, RecordSource {
     for (const timer of this.#timers) clearInterval(timer)
     this.#closing.abort()
     await Promise.all([...this.#members].map((member) => member.leave()))
+    ;(globalThis as any).step.set(this, 1)
     await Promise.all([...this.#followers].map((follower) => follower.close()))
+    ;(globalThis as any).step.set(this, 2)
     await this.#batcher.close()
+    ;(globalThis as any).step.set(this, 3)
     await this.#cleaning
-    await Promise.all([this.#notices.stop(), this.#connections.end()])
+    ;(globalThis as any).step.set(this, 4)
+    await Promise.all([this.#notices.stop().then(()=>(globalThis as any).step.set(this,'notices')), this.#connections.end().then(()=>(globalThis as any).step.set(this,(globalThis as any).step.get(this)+'conn'))])
+    ;(globalThis as any).step.set(this, 5)
   }
 
   /** See `RecordSource`. */
