@@ -21,7 +21,8 @@ const server = createServer({ keepAliveTimeout: 10_000 }, engineListener(engine.
 server.maxConnections = limits.ENGINE_CONNECTIONS_MAX
 server.listen(order.port, "127.0.0.1")
 await once(server, "listening")
-process.send?.({ port: (server.address() as AddressInfo).port })
+// A parent that is gone already needs no answer: losing it ends this process anyway.
+process.send?.({ port: (server.address() as AddressInfo).port }, undefined, undefined, () => undefined)
 
 const { openChdbEngine } = await import("./chdb-engine.ts")
 engine.resolve(openChdbEngine(order.dataDir))

@@ -4,6 +4,7 @@ import { platform } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { promisify } from "node:util"
+import { runAs } from "./run-as.ts"
 import type { Account } from "./server-account.ts"
 
 export interface Cluster {
@@ -50,8 +51,9 @@ async function initdb({ directory, binaries, account }: Cluster, passwordFile: s
   ]
   const program = join(binaries, "initdb")
   await chmod(program, 0o755).catch(() => undefined) // Installed by somebody else: then it is executable or the next line says so.
+  const command = await runAs({ account, program, args, enters: [directory] })
   try {
-    await promisify(execFile)(program, args, { ...account, cwd: directory, env: { LC_ALL: "C", PATH: "/usr/bin:/bin" } })
+    await promisify(execFile)(command.file, command.args, { ...command.identity, cwd: directory, env: { LC_ALL: "C", PATH: "/usr/bin:/bin" } })
   } catch (error) {
     const said = error instanceof Error && "stderr" in error ? String(error.stderr).trim() : ""
     throw new Error(`the embedded database could not be made in ${directory}: ${said}`, { cause: error })

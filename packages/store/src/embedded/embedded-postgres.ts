@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto"
-import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises"
+import { mkdir, readFile, writeFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { createServer } from "node:net"
-import { arch, platform, userInfo } from "node:os"
+import { arch, platform } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { awaitUnused, makeCluster, USER } from "./cluster.ts"
 import { serverAccount } from "./server-account.ts"
@@ -38,7 +38,6 @@ export async function startEmbeddedPostgres({
   const home = resolve(dataDir)
   const account = await serverAccount()
   await mkdir(home, { recursive: true, mode: 0o700 })
-  if (account) await letThrough(home)
   const passwordFile = join(home, "password")
   const password = await passwordOf(passwordFile)
   const cluster = { directory: join(home, "cluster"), binaries, account, passwordFile }
@@ -57,17 +56,6 @@ export async function startEmbeddedPostgres({
       return server.stop()
     },
   }
-}
-
-/**
- * Lets the server's account pass through to its own folder, without seeing what else is there: through the data folder and, unless that is
- * somebody's home, the one that it is in. Further up it is for whoever chose the place.
- */
-async function letThrough(home: string): Promise<void> {
-  await chmod(home, 0o711)
-  const parent = dirname(home)
-  const { mode, uid } = await stat(parent)
-  if (uid === 0 && parent !== userInfo().homedir && (mode & 0o001) === 0) await chmod(parent, mode | 0o011)
 }
 
 async function passwordOf(file: string): Promise<string> {

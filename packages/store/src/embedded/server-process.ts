@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
 import type { Cluster } from "./cluster.ts"
+import { runAs } from "./run-as.ts"
 
 export interface ServerProcess {
   readonly pid: number
@@ -31,8 +32,10 @@ const TAIL_LENGTH_MAX = 4000
 export async function startServer(cluster: Cluster, port: number): Promise<ServerProcess> {
   const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ["-c", `${name}=${value}`])
   // In a session of its own: Ctrl-C is for the parent, which ends the server when nobody needs it any more.
-  const child = spawn(join(cluster.binaries, "postgres"), ["-D", cluster.directory, "-p", String(port), ...settings], {
-    ...cluster.account,
+  const args = ["-D", cluster.directory, "-p", String(port), ...settings]
+  const command = await runAs({ account: cluster.account, program: join(cluster.binaries, "postgres"), args, enters: [cluster.directory] })
+  const child = spawn(command.file, command.args, {
+    ...command.identity,
     cwd: cluster.directory,
     detached: true,
     env: { LC_ALL: "C", PATH: "/usr/bin:/bin" },
