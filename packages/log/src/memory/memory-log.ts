@@ -1,6 +1,6 @@
 import { assert, TOPIC_FACTS, type Topic } from "@posthorn/core"
 import { AppendBatcher, recordBytes, type PlacedRecord } from "../append-batcher.ts"
-import { LogUnavailable, type EventLog, type LogRecord, type Position } from "../event-log.ts"
+import { LogUnavailable, type EventLog, type LogRecord, type PartitionEnds, type PartitionLag, type Position } from "../event-log.ts"
 import { PullFollower } from "../pull/follower.ts"
 import { PullMember } from "../pull/pull-member.ts"
 import { readRanges } from "../pull/read-ranges.ts"
@@ -94,6 +94,24 @@ class MemoryStore {
     return found
   }
 
+  ends(topic: Topic): readonly PartitionEnds[] {
+    return this.all(topic).map(({ low, next }, partition) => ({ partition, low, high: next }))
+  }
+
+  offsetAt(topic: Topic, partition: number, timeMs: number): number {
+    const { records, next } = this.partition(topic, partition)
+    return records.find((record) => record.appendedAtMs >= timeMs)?.offset ?? next
+  }
+
+  lag(group: string, topic: Topic): readonly PartitionLag[] {
+    return this.ends(topic).map(({ partition, high }) => ({
+      topic,
+      partition,
+      committed: this.groups.committed(group, topic, partition),
+      high,
+    }))
+  }
+
   trim(topic: Topic, partition: number, before: number): void {
     const stored = this.partition(topic, partition)
     const low = Math.min(before, stored.next)
@@ -139,11 +157,8 @@ function clientOf(store: MemoryStore): MemoryLog {
   return {
     append: (records) => batcher.append(records),
     partitions: (topic) => store.partitions(topic),
-    ends: async (topic) => store.all(topic).map(({ low, next }, partition) => ({ partition, low, high: next })),
-    offsetAt: async (topic, partition, timeMs) => {
-      const { records, next } = store.partition(topic, partition)
-      return records.find((record) => record.appendedAtMs >= timeMs)?.offset ?? next
-    },
+    ends: async (topic) => store.ends(topic),
+    offsetAt: async (topic, partition, timeMs) => store.offsetAt(topic, partition, timeMs),
     read: (ranges, onRecords) => readRanges(source, ranges, onRecords),
     follow: async (topic, from, onRecords) => {
       const follower = new PullFollower({ source, topic, from, onRecords, onError: () => undefined })
@@ -158,12 +173,7 @@ function clientOf(store: MemoryStore): MemoryLog {
       members.set(member, membership.evict)
       return member
     },
-    lag: async (group, topics) =>
-      topics.flatMap((topic) =>
-        store
-          .all(topic)
-          .map(({ next }, partition) => ({ topic, partition, committed: store.groups.committed(group, topic, partition), high: next })),
-      ),
+    lag: async (group, topics) => topics.flatMap((topic) => store.lag(group, topic)),
     trim: async (topic, partition, before) => store.trim(topic, partition, before),
     ping: async () => check(),
     close: async () => {

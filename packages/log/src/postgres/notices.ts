@@ -68,12 +68,12 @@ export class Notices {
     const ended = new Promise<void>((resolve) => client.once("end", resolve))
     client.on("error", () => void client.end().catch(() => undefined))
     client.on("notification", ({ payload }) => this.#heard(payload ?? ""))
-    await client.connect()
-    await client.query(`listen ${this.channel}`)
+    // A client that is ended while it connects never settles its connect.
+    const listening = client.connect().then(() => client.query(`listen ${this.channel}`))
+    if ((await Promise.race([ended, listening])) === undefined) return
     onListening()
     this.#listener.appended(undefined)
     this.#listener.groupChanged(undefined)
-    if (this.#stopped.signal.aborted) await client.end()
     await ended
   }
 

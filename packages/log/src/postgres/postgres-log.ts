@@ -72,7 +72,6 @@ class PostgresLog implements EventLog, RecordSource {
   readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
   #cleaning: Promise<void> | undefined
-  #cleanAgain = false
 
   constructor(connections: Connections, prepared: Prepared) {
     this.#connections = connections
@@ -153,9 +152,9 @@ class PostgresLog implements EventLog, RecordSource {
     return orUnavailable(readLag(this.#reading, group, topics))
   }
 
+  /** The records are out of reach at once; their space is freed at the next round of retention. */
   async trim(topic: Topic, partition: number, before: number): Promise<void> {
     await orUnavailable(raiseLow(this.#reading, { topic, partition, before }))
-    this.#clean()
   }
 
   async ping(): Promise<void> {
@@ -171,15 +170,10 @@ class PostgresLog implements EventLog, RecordSource {
     for (const timer of this.#timers) clearInterval(timer)
     this.#closing.abort()
     await Promise.all([...this.#members].map((member) => member.leave()))
-    ;(globalThis as any).step.set(this, 1)
     await Promise.all([...this.#followers].map((follower) => follower.close()))
-    ;(globalThis as any).step.set(this, 2)
     await this.#batcher.close()
-    ;(globalThis as any).step.set(this, 3)
     await this.#cleaning
-    ;(globalThis as any).step.set(this, 4)
-    await Promise.all([this.#notices.stop().then(()=>(globalThis as any).step.set(this,'notices')), this.#connections.end().then(()=>(globalThis as any).step.set(this,(globalThis as any).step.get(this)+'conn'))])
-    ;(globalThis as any).step.set(this, 5)
+    await Promise.all([this.#notices.stop(), this.#connections.end()])
   }
 
   /** See `RecordSource`. */
@@ -213,20 +207,16 @@ class PostgresLog implements EventLog, RecordSource {
 
   /** Retention and trimming, in the background, one round at a time. */
   #clean(): void {
-    this.#cleanAgain = true
     this.#cleaning ??= this.#cleanUp().finally(() => (this.#cleaning = undefined))
   }
 
   async #cleanUp(): Promise<void> {
-    while (this.#cleanAgain && !this.#closing.signal.aborted) {
-      this.#cleanAgain = false
-      try {
-        await expire(this.#reading, this.#prepared.clock())
-        await deleteTrimmed(this.#reading, this.#closing.signal)
-      } catch (error) {
-        // The next round does what this one did not.
-        this.#prepared.onError(error)
-      }
+    try {
+      await expire(this.#reading, this.#prepared.clock())
+      await deleteTrimmed(this.#reading, this.#closing.signal)
+    } catch (error) {
+      // The next round does what this one did not.
+      this.#prepared.onError(error)
     }
   }
 }
