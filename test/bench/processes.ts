@@ -1,9 +1,11 @@
 import { fork, spawn, type ChildProcess } from "node:child_process"
+import { randomBytes } from "node:crypto"
 import { once } from "node:events"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as wait } from "node:timers/promises"
+import { startEmbeddedPostgres } from "@posthorn/store/embedded"
 import type { LoadPlan, LoadResult } from "./load.ts"
 
 const here = import.meta.dirname
@@ -51,26 +53,54 @@ export interface RunningPosthorn {
 /** Posthorn as a user starts it, on an empty data directory; on Kafka if `POSTHORN_KAFKA_BROKERS` says so. */
 export async function startPosthorn(): Promise<RunningPosthorn> {
   const dataDir = await mkdtemp(join(tmpdir(), "posthorn-bench-"))
-  const env = { ...process.env, POSTHORN_DATA_DIR: dataDir, POSTHORN_HTTP_PORT: "0", POSTHORN_GRPC_PORT: "0", LOG_LEVEL: "warn", POSTHORN_TOPIC_PREFIX: `bench${process.pid}.` }
-  const child = spawn(process.execPath, [join(here, "../../services/start.ts")], { env, stdio: ["ignore", "pipe", "inherit"] })
+  const running = await startRole("standalone", { POSTHORN_DATA_DIR: dataDir }, /(http:\/\/127\.0\.0\.1:\d+) /)
+  const adminKey = (await readFile(join(dataDir, "admin-key"), "utf8")).trim()
+  return { ...apiOf(running.url, adminKey), pid: running.pid, stop: () => running.stop().then(() => rm(dataDir, { recursive: true, force: true })) }
+}
+
+/** The gateway alone with its log: what accepting costs, without what other processes make of it. */
+export async function startGateway(): Promise<RunningPosthorn> {
+  const dataDir = await mkdtemp(join(tmpdir(), "posthorn-bench-"))
+  const postgres = await startEmbeddedPostgres({ dataDir })
+  const adminKey = randomBytes(24).toString("hex")
+  const env = {
+    POSTHORN_HOST: "127.0.0.1",
+    POSTHORN_POSTGRES_URL: postgres.url,
+    // Nobody asks for analytics here.
+    POSTHORN_CLICKHOUSE_URL: "http://127.0.0.1:9",
+    POSTHORN_ADMIN_KEY: adminKey,
+    POSTHORN_ENCRYPTION_KEYS: `k1:${randomBytes(32).toString("base64")}`,
+    LOG_LEVEL: "info",
+  }
+  const running = await startRole("gateway", env, /(http:\/\/127\.0\.0\.1:\d+)"/)
+  return { ...apiOf(running.url, adminKey), pid: running.pid, stop: () => running.stop().then(() => postgres.stop()).then(() => rm(dataDir, { recursive: true, force: true })) }
+}
+
+interface Role {
+  readonly url: string
+  readonly pid: number
+  stop(): Promise<void>
+}
+
+/** Starts a role on free ports and finds its URL in what it prints. `POSTHORN_BENCH_NODE_OPTIONS` is for profiling. */
+async function startRole(role: string, given: Readonly<Record<string, string>>, url: RegExp): Promise<Role> {
+  const env = { ...process.env, POSTHORN_HTTP_PORT: "0", POSTHORN_GRPC_PORT: "0", LOG_LEVEL: "warn", POSTHORN_TOPIC_PREFIX: `bench${process.pid}.`, ...given }
+  const options = (process.env["POSTHORN_BENCH_NODE_OPTIONS"] ?? "").split(" ").filter((option) => option !== "")
+  const child = spawn(process.execPath, [...options, join(here, "../../services/start.ts"), role], { env, stdio: ["ignore", "pipe", "inherit"] })
   let printed = ""
   child.stdout.on("data", (part: Buffer) => void (printed += part.toString()))
-  const url = await found(() => /http:\/\/127\.0\.0\.1:(\d+)/.exec(printed)?.[1], child)
-  const adminKey = (await readFile(join(dataDir, "admin-key"), "utf8")).trim()
-  const call = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
-    const headers = { authorization: `Bearer ${adminKey}`, "content-type": "application/json" }
-    const response = await fetch(`http://127.0.0.1:${url}${path}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`)
-    return (await response.json()) as T
-  }
+  return { url: await found(() => url.exec(printed)?.[1], child), pid: child.pid ?? 0, stop: () => stop(child) }
+}
+
+function apiOf(url: string, adminKey: string): Pick<RunningPosthorn, "httpPort" | "adminKey" | "call"> {
   return {
-    httpPort: Number(url),
+    httpPort: Number(new URL(url).port),
     adminKey,
-    pid: child.pid!,
-    call,
-    async stop() {
-      await stop(child)
-      await rm(dataDir, { recursive: true, force: true })
+    async call<T>(method: string, path: string, body?: unknown): Promise<T> {
+      const headers = { authorization: `Bearer ${adminKey}`, "content-type": "application/json" }
+      const response = await fetch(url + path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+      if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`)
+      return (await response.json()) as T
     },
   }
 }

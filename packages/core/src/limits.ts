@@ -94,7 +94,7 @@ export const RECONNECT_MS_MAX = 2 * SECOND_MS
 export const LOG_STATEMENT_TIMEOUT_MS = 5 * SECOND_MS
 /** How often readers look for records that no signal told of: only a safety net, for signals lost with a connection. */
 export const LOG_POLL_INTERVAL_MS = 2 * SECOND_MS
-/** How often records past their retention are looked for. */
+/** How often records past their retention are looked for, and trimmed ones deleted. */
 export const RETENTION_INTERVAL_MS = 60 * SECOND_MS
 /** Records that one statement deletes: it holds no lock for long. */
 export const TRIM_RECORDS_MAX = 5000
@@ -233,3 +233,7 @@ export const CLAIMS_WAITING_MAX = 10_000
 export const RETENTION_ROWS_MAX = 5000
 /** Statements of housekeeping in a row; the rest waits for the next round. */
 export const RETENTION_STATEMENTS_MAX = 200
+/** Records of one partition that a log in Postgres keeps in memory for readers of the same process; twice as many at times. */
+export const RECENT_RECORDS_MAX = 1000
+/** Bytes of the same. */
+export const RECENT_BYTES_MAX = 512 * KIB

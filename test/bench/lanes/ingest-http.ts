@@ -1,13 +1,13 @@
-import { load, startListening, startPosthorn } from "../processes.ts"
+import { load, startGateway, startListening } from "../processes.ts"
 import { runLane } from "../rounds.ts"
 
 const FOR_MS = 4000
 const CONNECTIONS = 256
 const body = JSON.stringify({ text: "x".repeat(560) })
 
-/** Events acknowledged by the log, against a server that reads a body and answers. The application has no subscription: this lane is the accept path. */
+/** Events acknowledged by the log, against a server that reads a body and answers. The gateway runs alone: this lane is the accept path. */
 export async function ingestHttp(): Promise<void> {
-  const posthorn = await startPosthorn()
+  const posthorn = await startGateway()
   const bare = await startListening("bare-http.ts")
   try {
     const application = await posthorn.call<{ id: string }>("POST", "/v1/applications", { name: "bench" })

@@ -1,7 +1,7 @@
 import type { Pool } from "pg"
 import { assert, type Topic } from "@posthorn/core"
 import type { PlacedRecord } from "../append-batcher.ts"
-import type { Position } from "../event-log.ts"
+import type { LogRecord } from "../event-log.ts"
 
 export interface AppendOptions {
   readonly pool: Pool
@@ -23,11 +23,11 @@ interface Group {
  * order, so offsets become visible in their order, have no holes, and two appends cannot block each other for ever.
  * Times of a partition never go back, even when the clock does.
  */
-export async function appendRecords(options: AppendOptions, records: readonly PlacedRecord[]): Promise<readonly Position[]> {
+export async function appendRecords(options: AppendOptions, records: readonly PlacedRecord[]): Promise<readonly LogRecord[]> {
   const { pool, schema, topicId, notice } = options
   const batch = layOut(records)
   const { channel, payload } = notice([...new Set(batch.groups.map((group) => topicId(group.topic)))])
-  const { rows } = await pool.query<{ number: number; first: string }>({
+  const { rows } = await pool.query<{ number: number; first: string; appended_at_ms: string }>({
     name: "append-records",
     text: `
       with groups as (
@@ -51,7 +51,7 @@ export async function appendRecords(options: AppendOptions, records: readonly Pl
           as r(number, rank, start, key_bytes, value_bytes)
         join moved m using (number)
       )
-      select number::integer, first, (select pg_notify($10, $11)) from moved`,
+      select number::integer, first, last_append_ms as appended_at_ms, (select pg_notify($10, $11)) from moved`,
     values: [
       arrayOf(batch.groups, (group) => topicId(group.topic)),
       arrayOf(batch.groups, (group) => group.partition),
@@ -66,11 +66,12 @@ export async function appendRecords(options: AppendOptions, records: readonly Pl
       payload,
     ],
   })
-  const first = new Map(rows.map((row) => [row.number, Number(row.first)]))
-  return batch.rows.map(({ group: { number, topic, partition }, rank }) => {
-    const start = first.get(number)
-    assert(start !== undefined, `${topic}/${partition} exists`)
-    return { topic, partition, offset: start + rank }
+  const moved = new Map(rows.map((row) => [row.number, { first: Number(row.first), appendedAtMs: Number(row.appended_at_ms) }]))
+  return batch.rows.map(({ group, rank }, index) => {
+    const [partition, record] = [moved.get(group.number), records[index]]
+    assert(partition !== undefined && record !== undefined, "an answer for every partition, in the order of the records")
+    const { key, value } = record
+    return { topic: group.topic, partition: group.partition, offset: partition.first + rank, key, value, appendedAtMs: partition.appendedAtMs }
   })
 }
 

@@ -15,7 +15,8 @@ import type {
 import { PullFollower } from "../pull/follower.ts"
 import { PullMember } from "../pull/pull-member.ts"
 import { readRanges } from "../pull/read-ranges.ts"
-import type { RecordSource } from "../pull/record-source.ts"
+import { RecentRecords } from "../pull/recent-records.ts"
+import type { AppendListener, RecordSource } from "../pull/record-source.ts"
 import { appendRecords } from "./append-records.ts"
 import { openConnections, unavailable, type Connections } from "./connections.ts"
 import { Notices } from "./notices.ts"
@@ -65,7 +66,8 @@ class PostgresLog implements EventLog, RecordSource {
   readonly #notices: Notices
   readonly #batcher: AppendBatcher
   readonly #timers: readonly NodeJS.Timeout[]
-  readonly #appendListeners = new Set<(topic: Topic) => void>()
+  readonly #recent = new RecentRecords()
+  readonly #appendListeners = new Set<AppendListener>()
   readonly #groupListeners = new Map<() => void, string>()
   readonly #members = new Set<PullMember>()
   readonly #followers = new Set<PullFollower>()
@@ -88,9 +90,10 @@ class PostgresLog implements EventLog, RecordSource {
     this.#batcher = new AppendBatcher({
       partitions: (topic) => this.partitions(topic),
       write: async (records) => {
-        const positions = await appendRecords(appending, records).catch((error) => Promise.reject(unavailable(error)))
-        this.#appended(new Set(records.map((record) => record.topic)))
-        return positions
+        const appended = await appendRecords(appending, records).catch((error) => Promise.reject(unavailable(error)))
+        this.#recent.add(appended)
+        this.#ownAppended(appended)
+        return appended.map(({ topic, partition, offset }) => ({ topic, partition, offset }))
       },
     })
     this.#timers = [
@@ -155,6 +158,7 @@ class PostgresLog implements EventLog, RecordSource {
   /** The records are out of reach at once; their space is freed at the next round of retention. */
   async trim(topic: Topic, partition: number, before: number): Promise<void> {
     await orUnavailable(raiseLow(this.#reading, { topic, partition, before }))
+    this.#recent.forget(topic, partition)
   }
 
   async ping(): Promise<void> {
@@ -177,12 +181,16 @@ class PostgresLog implements EventLog, RecordSource {
   }
 
   /** See `RecordSource`. */
-  fetch(requests: Parameters<RecordSource["fetch"]>[0]): ReturnType<RecordSource["fetch"]> {
-    return orUnavailable(fetchRecords(this.#reading, requests))
+  async fetch(requests: Parameters<RecordSource["fetch"]>[0]): ReturnType<RecordSource["fetch"]> {
+    const known = requests.map((request) => this.#recent.read(request))
+    const unknown = requests.filter((_, index) => known[index] === undefined)
+    if (unknown.length === 0) return known.map((records) => records ?? [])
+    const fetched = (await orUnavailable(fetchRecords(this.#reading, unknown))).values()
+    return known.map((records) => records ?? fetched.next().value ?? [])
   }
 
   /** See `RecordSource`. */
-  onAppended(listener: (topic: Topic) => void): () => void {
+  onAppended(listener: AppendListener): () => void {
     this.#appendListeners.add(listener)
     return () => this.#appendListeners.delete(listener)
   }
@@ -195,6 +203,14 @@ class PostgresLog implements EventLog, RecordSource {
 
   #topicNames(ids: readonly number[] | undefined): readonly Topic[] {
     return [...this.#prepared.topics].flatMap(([name, { id }]) => (ids === undefined || ids.includes(id) ? [name] : []))
+  }
+
+  /** Readers in this process hear at once, and of no more than there is. */
+  #ownAppended(positions: readonly Position[]): void {
+    for (const [topic, appended] of Map.groupBy(positions, (position) => position.topic)) {
+      const partitions = new Set(appended.map(({ partition }) => partition))
+      for (const listener of this.#appendListeners) listener(topic, partitions)
+    }
   }
 
   #appended(topics: Iterable<Topic>): void {
@@ -213,6 +229,7 @@ class PostgresLog implements EventLog, RecordSource {
   async #cleanUp(): Promise<void> {
     try {
       await expire(this.#reading, this.#prepared.clock())
+      this.#recent.clear()
       await deleteTrimmed(this.#reading, this.#closing.signal)
     } catch (error) {
       // The next round does what this one did not.

@@ -14,12 +14,17 @@ export interface FetchRequest {
   readonly bytes: number
 }
 
+export type AppendListener = (topic: Topic, partitions?: ReadonlySet<number>) => void
+
 /** What an adapter that is asked for records, rather than pushing them, offers to members, followers and range readers. */
 export interface RecordSource {
   /** Answers, for every request, the records that there are from its offset on, without waiting for more. */
   fetch(requests: readonly FetchRequest[]): Promise<readonly (readonly LogRecord[])[]>
-  /** Calls back soon after records were appended to a topic, or may have been. Answers a function that ends it. */
-  onAppended(listener: (topic: Topic) => void): () => void
+  /**
+   * Calls back soon after records were appended to a topic, or may have been; with the partitions when they are known. Answers a function
+   * that ends it.
+   */
+  onAppended(listener: AppendListener): () => void
 }
 
 /** Whether the answer was cut short by a bound, so that there may be more. */

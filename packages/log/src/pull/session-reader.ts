@@ -22,7 +22,7 @@ export class SessionReader {
   constructor(source: RecordSource, onError: (error: unknown) => void) {
     this.#source = source
     this.#onError = onError
-    this.#unsubscribe = source.onAppended((topic) => this.#wake(topic))
+    this.#unsubscribe = source.onAppended((topic, partitions) => this.#wake(topic, partitions))
   }
 
   add(session: PartitionSession): void {
@@ -50,8 +50,10 @@ export class SessionReader {
     this.#due.clear()
   }
 
-  #wake(topic: Topic): void {
-    for (const session of this.#sessions) if (session.topic === topic) this.#due.add(session)
+  #wake(topic: Topic, partitions?: ReadonlySet<number>): void {
+    for (const session of this.#sessions) {
+      if (session.topic === topic && (partitions?.has(session.partition) ?? true)) this.#due.add(session)
+    }
     this.#start()
   }
 
