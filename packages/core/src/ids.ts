@@ -32,7 +32,6 @@ export function isId(kind: IdKind, text: string): boolean {
 /** Namespaces of derived ids: made once at random, never to be changed. */
 const DELIVERIES = "6b0f7a2c-51d3-4a1e-9d6f-0f6a3c1de7b4"
 const KEYED_EVENTS = "c3a9d5e0-8f24-4b67-8a15-7e2b94d0f6a1"
-const ATTEMPTS = "f1d80b6e-2c47-4e95-b3aa-94c7d05e1832"
 
 const derive = (kind: IdKind, name: string, namespace: string): string => formatId(kind, v5(name, namespace, new Uint8Array(16)))
 
@@ -42,5 +41,5 @@ export const deliveryIdOf = (eventId: string, subscriptionId: string): string =>
 /** The event of a sender's own id: the same for the same id, so that what is repeated is the same event even where nobody remembers it. */
 export const keyedEventIdOf = (applicationId: string, idempotencyKey: string): string => derive("event", `${applicationId}/${idempotencyKey}`, KEYED_EVENTS)
 
-/** An attempt's id: the same for the same delivery and number. */
-export const attemptIdOf = (deliveryId: string, round: number, number: number): string => derive("attempt", `${deliveryId}/${round}/${number}`, ATTEMPTS)
+/** An attempt's id: its delivery's, with its number, which never comes twice in a delivery. */
+export const attemptIdOf = (deliveryId: string, number: number): string => `${ID_PREFIXES.attempt}_${deliveryId.slice(ID_PREFIXES.delivery.length + 1)}_${number}`

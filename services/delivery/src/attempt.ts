@@ -46,7 +46,7 @@ function attemptOf({ due, request, result, verdict, startedAtMs, durationMs }: A
   const failed = verdict.outcome === "failed"
   const { method, url, headers } = request
   return create(AttemptSchema, {
-    id: attemptIdOf(due.deliveryId, due.round, due.attempt),
+    id: attemptIdOf(due.deliveryId, due.attempt),
     number: due.attempt,
     outcome: failed ? Outcome.FAILED : Outcome.DELIVERED,
     errorClass: failed ? verdict.errorClass : ErrorClass.UNSPECIFIED,

@@ -1,8 +1,9 @@
 import { create, toBinary } from "@bufbuild/protobuf"
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire"
 import { timestampMs } from "@bufbuild/protobuf/wkt"
 import { deliveryIdOf, factsOf, tierFor, type SubscriptionEntity, type Topic } from "@posthorn/core"
 import { decode, LogUnavailable, poisonLetter, type ConfigFollower, type GroupHandler, type LogRecord, type NewRecord, type OwnedPartition } from "@posthorn/log"
-import { AttemptRecordSchema, DeliveryDueSchema, EventAcceptedSchema, type EventAccepted } from "@posthorn/proto"
+import { AttemptRecordSchema, DeliveryDueSchema, EventAcceptedSchema, type DeliveryDue, type EventAccepted } from "@posthorn/proto"
 import type { Clock } from "@posthorn/runtime"
 import type { DeliveryEvents } from "./events.ts"
 import type { SureAppender } from "./sure-appender.ts"
@@ -32,7 +33,7 @@ export function createRouter(options: RouterOptions): GroupHandler {
     }
     await caughtUp(Number(event.configPosition))
     const matched = targetsOf(event, options.subscriptions)
-    if (matched.length > 0) await appender.append(matched.flatMap((entity) => recordsOf(event, entity, clock.nowMs())))
+    if (matched.length > 0) await appender.append(matched.flatMap((entity) => recordsOf({ event, bytes: record.value }, entity, clock.nowMs())))
     events.eventRouted(matched.length)
   }
 
@@ -67,7 +68,13 @@ function targetsOf(event: EventAccepted, subscriptions: SubscriptionTable): read
   return only && isEnabled(only) && only.subscription.applicationId === event.applicationId ? [only] : []
 }
 
-function recordsOf(event: EventAccepted, { subscription }: SubscriptionEntity, nowMs: number): NewRecord[] {
+interface ReadEvent {
+  readonly event: EventAccepted
+  /** As they are in the log. */
+  readonly bytes: Uint8Array
+}
+
+function recordsOf({ event, bytes }: ReadEvent, { subscription }: SubscriptionEntity, nowMs: number): NewRecord[] {
   const dueAt = event.deliverAt ?? event.acceptedAt
   const deliveryId = deliveryIdOf(event.eventId, subscription.id)
   const due = create(DeliveryDueSchema, {
@@ -76,15 +83,24 @@ function recordsOf(event: EventAccepted, { subscription }: SubscriptionEntity, n
     round: 1,
     attempt: 1,
     roundFirstAttempt: 1,
-    event,
     ...(event.acceptedAt ? { createdAt: event.acceptedAt } : {}),
     ...(dueAt ? { dueAt } : {}),
   })
   const waitMs = event.deliverAt ? timestampMs(event.deliverAt) - nowMs : 0
   const topic: Topic = waitMs > 0 ? tierFor(waitMs) : "deliveries"
-  const created = create(AttemptRecordSchema, { record: { case: "created", value: { delivery: factsOf(due), ...(dueAt ? { firstDueAt: dueAt } : {}) } } })
+  const created = create(AttemptRecordSchema, { record: { case: "created", value: { delivery: factsOf(due, event), ...(dueAt ? { firstDueAt: dueAt } : {}) } } })
   return [
     { topic: "attempts", key: subscription.id, value: toBinary(AttemptRecordSchema, created) },
-    { topic, key: subscription.id, value: toBinary(DeliveryDueSchema, due) },
+    { topic, key: subscription.id, value: encodeDue(due, bytes) },
   ]
+}
+
+/**
+ * A due delivery with its event as the bytes that were read: an event is a field of a message as it is a message by itself, and payloads
+ * are long.
+ */
+function encodeDue(due: DeliveryDue, eventBytes: Uint8Array): Uint8Array {
+  const writer = new BinaryWriter()
+  writer.raw(toBinary(DeliveryDueSchema, due)).tag(DeliveryDueSchema.field.event.number, WireType.LengthDelimited).bytes(eventBytes)
+  return writer.finish()
 }

@@ -127,7 +127,7 @@ function recordsOf(number: number): NewRecord[] {
           delivery,
           round: 1,
           attempt: {
-            id: attemptIdOf(deliveryId, 1, attemptNumber),
+            id: attemptIdOf(deliveryId, attemptNumber),
             number: attemptNumber,
             statusCode,
             outcome: statusCode === 200 ? Outcome.DELIVERED : Outcome.FAILED,

@@ -31,14 +31,15 @@ export const REASONS = {
 /** Names one try of a delivery: copies of a record have the same. */
 export const tryKey = (due: DeliveryDue): string => `${due.deliveryId}/${due.round}/${due.attempt}`
 
-export const factsOf = (due: DeliveryDue): DeliveryFacts => {
-  assert(due.event, "a due delivery carries its event")
+/** What never changes about a delivery. */
+export function factsOf(due: DeliveryDue, event = due.event): DeliveryFacts {
+  assert(event, "a due delivery carries its event")
   return create(DeliveryFactsSchema, {
     deliveryId: due.deliveryId,
-    applicationId: due.event.applicationId,
-    eventId: due.event.eventId,
+    applicationId: event.applicationId,
+    eventId: event.eventId,
     subscriptionId: due.subscriptionId,
-    eventType: due.event.type,
+    eventType: event.type,
     ...(due.createdAt ? { createdAt: due.createdAt } : {}),
   })
 }

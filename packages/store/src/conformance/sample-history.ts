@@ -83,7 +83,7 @@ export function messagesOf(sample: SampleEvent): Message[] {
     const state = delivered ? DeliveryState.DELIVERED : last && sample.end === "dead" ? DeliveryState.DEAD : DeliveryState.RETRYING
     const at = (seconds: number) => timestampFromMs(createdAtMs + seconds * 1000)
     const attempt = {
-      id: attemptIdOf(deliveryId, 1, number),
+      id: attemptIdOf(deliveryId, number),
       number,
       outcome: delivered ? Outcome.DELIVERED : Outcome.FAILED,
       statusCode,
