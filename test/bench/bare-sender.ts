@@ -14,7 +14,12 @@ async function loop(): Promise<void> {
     const id = `msg_${left}`
     const timestamp = Math.floor(Date.now() / 1000)
     const signature = createHmac("sha256", key).update(`${id}.${timestamp}.`).update(body).digest("base64")
-    const headers = { "content-type": "application/json", "webhook-id": id, "webhook-timestamp": `${timestamp}`, "webhook-signature": `v1,${signature}` }
+    const headers = {
+      "content-type": "application/json",
+      "webhook-id": id,
+      "webhook-timestamp": `${timestamp}`,
+      "webhook-signature": `v1,${signature}`,
+    }
     const answer = await pool.request({ method: "POST", path: url.pathname, headers, body, headersTimeout: 15_000, bodyTimeout: 15_000 })
     await answer.body.text()
   }

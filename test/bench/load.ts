@@ -30,7 +30,14 @@ const HEADER_END = Buffer.from("\r\n\r\n")
 
 async function run(plan: LoadPlan): Promise<LoadResult> {
   const request = Buffer.from(
-    [`POST ${plan.path} HTTP/1.1`, `host: ${plan.host}:${plan.port}`, ...Object.entries(plan.headers).map(([name, value]) => `${name}: ${value}`), `content-length: ${Buffer.byteLength(plan.body)}`, "", plan.body].join("\r\n"),
+    [
+      `POST ${plan.path} HTTP/1.1`,
+      `host: ${plan.host}:${plan.port}`,
+      ...Object.entries(plan.headers).map(([name, value]) => `${name}: ${value}`),
+      `content-length: ${Buffer.byteLength(plan.body)}`,
+      "",
+      plan.body,
+    ].join("\r\n"),
   )
   const latencies: number[] = []
   let [sent, wrong] = [0, 0]

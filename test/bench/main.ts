@@ -6,7 +6,9 @@ const LANES: Readonly<Record<string, () => Promise<void>>> = { "ingest-http": in
 const [name = ""] = process.argv.slice(2)
 const lane = LANES[name]
 if (lane === undefined) {
-  console.error(`usage: pnpm bench <lane>\nlanes: ${Object.keys(LANES).join(", ")}\nPOSTHORN_BENCH_ROUNDS sets how many rounds are counted (5); POSTHORN_KAFKA_BROKERS runs them on Kafka.`)
+  console.error(
+    `usage: pnpm bench <lane>\nlanes: ${Object.keys(LANES).join(", ")}\nPOSTHORN_BENCH_ROUNDS sets how many rounds are counted (5); POSTHORN_KAFKA_BROKERS runs them on Kafka.`,
+  )
   process.exit(2)
 }
 await lane()

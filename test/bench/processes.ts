@@ -55,7 +55,11 @@ export async function startPosthorn(): Promise<RunningPosthorn> {
   const dataDir = await mkdtemp(join(tmpdir(), "posthorn-bench-"))
   const running = await startRole("standalone", { POSTHORN_DATA_DIR: dataDir }, /(http:\/\/127\.0\.0\.1:\d+) /)
   const adminKey = (await readFile(join(dataDir, "admin-key"), "utf8")).trim()
-  return { ...apiOf(running.url, adminKey), pid: running.pid, stop: () => running.stop().then(() => rm(dataDir, { recursive: true, force: true })) }
+  return {
+    ...apiOf(running.url, adminKey),
+    pid: running.pid,
+    stop: () => running.stop().then(() => rm(dataDir, { recursive: true, force: true })),
+  }
 }
 
 /** The gateway alone with its log: what accepting costs, without what other processes make of it. */
@@ -73,7 +77,15 @@ export async function startGateway(): Promise<RunningPosthorn> {
     LOG_LEVEL: "info",
   }
   const running = await startRole("gateway", env, /(http:\/\/127\.0\.0\.1:\d+)"/)
-  return { ...apiOf(running.url, adminKey), pid: running.pid, stop: () => running.stop().then(() => postgres.stop()).then(() => rm(dataDir, { recursive: true, force: true })) }
+  return {
+    ...apiOf(running.url, adminKey),
+    pid: running.pid,
+    stop: () =>
+      running
+        .stop()
+        .then(() => postgres.stop())
+        .then(() => rm(dataDir, { recursive: true, force: true })),
+  }
 }
 
 interface Role {
@@ -84,9 +96,19 @@ interface Role {
 
 /** Starts a role on free ports and finds its URL in what it prints. `POSTHORN_BENCH_NODE_OPTIONS` is for profiling. */
 async function startRole(role: string, given: Readonly<Record<string, string>>, url: RegExp): Promise<Role> {
-  const env = { ...process.env, POSTHORN_HTTP_PORT: "0", POSTHORN_GRPC_PORT: "0", LOG_LEVEL: "warn", POSTHORN_TOPIC_PREFIX: `bench${process.pid}.`, ...given }
+  const env = {
+    ...process.env,
+    POSTHORN_HTTP_PORT: "0",
+    POSTHORN_GRPC_PORT: "0",
+    LOG_LEVEL: "warn",
+    POSTHORN_TOPIC_PREFIX: `bench${process.pid}.`,
+    ...given,
+  }
   const options = (process.env["POSTHORN_BENCH_NODE_OPTIONS"] ?? "").split(" ").filter((option) => option !== "")
-  const child = spawn(process.execPath, [...options, join(here, "../../services/start.ts"), role], { env, stdio: ["ignore", "pipe", "inherit"] })
+  const child = spawn(process.execPath, [...options, join(here, "../../services/start.ts"), role], {
+    env,
+    stdio: ["ignore", "pipe", "inherit"],
+  })
   let printed = ""
   child.stdout.on("data", (part: Buffer) => void (printed += part.toString()))
   return { url: await found(() => url.exec(printed)?.[1], child), pid: child.pid ?? 0, stop: () => stop(child) }

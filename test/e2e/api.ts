@@ -22,7 +22,11 @@ export function apiOf(installation: Pick<Installation, "httpUrl">, key: string):
       ...(body === undefined ? {} : { body: raw ? Buffer.from(body) : JSON.stringify(body) }),
     })
     const text = await response.text()
-    return { status: response.status, headers: response.headers, body: response.headers.get("content-type")?.includes("json") ? JSON.parse(text) : text }
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: response.headers.get("content-type")?.includes("json") ? JSON.parse(text) : text,
+    }
   }
   return {
     call,

@@ -38,7 +38,10 @@ interface Running {
 }
 
 function run(role: string, env: Readonly<Record<string, string>>): Running {
-  const child = spawn(process.execPath, [START, role], { env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...env }, stdio: ["ignore", "pipe", "pipe"] })
+  const child = spawn(process.execPath, [START, role], {
+    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  })
   const running: Running = { child, output: "" }
   child.stdout?.on("data", (part: Buffer) => void (running.output += part.toString()))
   child.stderr?.on("data", (part: Buffer) => void (running.output += part.toString()))
@@ -75,7 +78,12 @@ export async function startStandalone(): Promise<Installation> {
   const directory = await mkdtemp(join(tmpdir(), "posthorn-e2e-"))
   const dataDir = join(directory, ".posthorn")
   const [http, grpc] = [await freePort(), await freePort()]
-  const running = run("standalone", { POSTHORN_DATA_DIR: dataDir, POSTHORN_HTTP_PORT: `${http}`, POSTHORN_GRPC_PORT: `${grpc}`, LOG_LEVEL: "debug" })
+  const running = run("standalone", {
+    POSTHORN_DATA_DIR: dataDir,
+    POSTHORN_HTTP_PORT: `${http}`,
+    POSTHORN_GRPC_PORT: `${grpc}`,
+    LOG_LEVEL: "debug",
+  })
   const httpUrl = `http://127.0.0.1:${http}`
   await ready(httpUrl, running)
   await eventually(() => running.output.includes("Posthorn is ready"), { timeoutMs: 20_000, what: "the welcome" })
@@ -101,7 +109,10 @@ export async function startStandalone(): Promise<Installation> {
 /** The three services as processes of their own, on Kafka, a Postgres server and a ClickHouse server. */
 export async function startServices(brokers: readonly string[]): Promise<Installation> {
   const dataDir = await mkdtemp(join(tmpdir(), "posthorn-e2e-"))
-  const [postgres, clickhouse] = await Promise.all([startEmbeddedPostgres({ dataDir: join(dataDir, "postgres") }), startEmbeddedClickHouse({ dataDir: join(dataDir, "clickhouse") })])
+  const [postgres, clickhouse] = await Promise.all([
+    startEmbeddedPostgres({ dataDir: join(dataDir, "postgres") }),
+    startEmbeddedClickHouse({ dataDir: join(dataDir, "clickhouse") }),
+  ])
   const prefix = `e2e-${randomBytes(4).toString("hex")}.`
   const adminKey = randomBytes(24).toString("hex")
   const shared = {
@@ -117,7 +128,12 @@ export async function startServices(brokers: readonly string[]): Promise<Install
   }
   const grpc = await freePort()
   const ports: Record<ServiceName, number> = { gateway: await freePort(), delivery: await freePort(), projector: await freePort() }
-  const start = (service: ServiceName): Running => run(service, { ...shared, POSTHORN_HTTP_PORT: `${ports[service]}`, ...(service === "gateway" ? { POSTHORN_GRPC_PORT: `${grpc}` } : {}) })
+  const start = (service: ServiceName): Running =>
+    run(service, {
+      ...shared,
+      POSTHORN_HTTP_PORT: `${ports[service]}`,
+      ...(service === "gateway" ? { POSTHORN_GRPC_PORT: `${grpc}` } : {}),
+    })
   const urlOf = (service: ServiceName): string => `http://127.0.0.1:${ports[service]}`
   const gateway = start("gateway")
   // The first one makes the topics and the tables; the others find them.
@@ -141,11 +157,18 @@ export async function startServices(brokers: readonly string[]): Promise<Install
       await ready(urlOf(service), services[service])
     },
     async stop() {
-      const codes = await Promise.all(Object.entries(services).map(async ([name, running]) => [name, await end(running, "SIGTERM")] as const))
+      const codes = await Promise.all(
+        Object.entries(services).map(async ([name, running]) => [name, await end(running, "SIGTERM")] as const),
+      )
       await Promise.all([postgres.stop(), clickhouse.stop()])
       await rm(dataDir, { recursive: true, force: true })
       const bad = codes.filter(([, code]) => code !== 0)
-      if (bad.length > 0) throw new Error(`did not end with 0: ${JSON.stringify(bad)}: ${Object.values(services).map((running) => running.output.slice(-1500)).join("\n")}`)
+      if (bad.length > 0)
+        throw new Error(
+          `did not end with 0: ${JSON.stringify(bad)}: ${Object.values(services)
+            .map((running) => running.output.slice(-1500))
+            .join("\n")}`,
+        )
     },
   }
 }

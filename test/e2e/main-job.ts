@@ -23,7 +23,14 @@ interface Delivery {
   readonly attemptCount: number
   readonly reason?: string
   readonly lastStatusCode?: number
-  readonly attempts?: readonly { readonly number: number; readonly outcome: string; readonly statusCode?: number; readonly errorClass?: string; readonly error?: string; readonly request?: { readonly url: string } }[]
+  readonly attempts?: readonly {
+    readonly number: number
+    readonly outcome: string
+    readonly statusCode?: number
+    readonly errorClass?: string
+    readonly error?: string
+    readonly request?: { readonly url: string }
+  }[]
 }
 
 /** GitHub's published examples: 329 payloads of 58 events, as real as webhooks get. */
@@ -58,7 +65,9 @@ export function mainJob(title: string, start: () => Promise<Installation>): void
       posthorn = await start()
       operator = apiOf(posthorn, posthorn.adminKey)
       application = await operator.must("POST", "/v1/applications", { name: "e2e" })
-      senderKey = (await operator.must<{ token: string }>("POST", `/v1/applications/${application.id}/keys`, { name: "e2e", role: "sender" })).token
+      senderKey = (
+        await operator.must<{ token: string }>("POST", `/v1/applications/${application.id}/keys`, { name: "e2e", role: "sender" })
+      ).token
     })
 
     afterAll(async () => {
@@ -67,9 +76,16 @@ export function mainJob(title: string, start: () => Promise<Installation>): void
     })
 
     const subscribe = (path: string, more: object): Promise<Subscription> =>
-      operator.must("POST", `/v1/applications/${application.id}/subscriptions`, { url: `${receiver.url}${path}`, secret: "generate", bodyStyle: "raw", ...more })
-    const publish = async (type: string, data: unknown): Promise<string> => (await apiOf(posthorn, senderKey).must<{ id: string }>("POST", "/v1/events", { type, data })).id
-    const deliveryOf = (eventId: string, subscription: Subscription): Promise<Delivery> => operator.must("GET", `/v1/deliveries/${deliveryIdOf(eventId, subscription.id)}`)
+      operator.must("POST", `/v1/applications/${application.id}/subscriptions`, {
+        url: `${receiver.url}${path}`,
+        secret: "generate",
+        bodyStyle: "raw",
+        ...more,
+      })
+    const publish = async (type: string, data: unknown): Promise<string> =>
+      (await apiOf(posthorn, senderKey).must<{ id: string }>("POST", "/v1/events", { type, data })).id
+    const deliveryOf = (eventId: string, subscription: Subscription): Promise<Delivery> =>
+      operator.must("GET", `/v1/deliveries/${deliveryIdOf(eventId, subscription.id)}`)
     const settled = (eventId: string, subscription: Subscription, state: string): Promise<Delivery> =>
       eventually(
         async () => {
@@ -81,69 +97,97 @@ export function mainJob(title: string, start: () => Promise<Installation>): void
       )
     const received = (path: string): readonly ReceivedRequest[] => receiver.requests.filter((request) => request.path === path)
 
-    test("every real payload that was acknowledged arrives as the same bytes, signed, over ingest and over gRPC", { timeout: 300_000 }, async () => {
-      const ingested = await subscribe("/github", { source: { scheme: "hub", secret: GITHUB_SECRET }, signatureStyle: "hub" })
-      const published = await subscribe("/published", { eventTypes: ["github.*"] })
-      const client = createClient(IngestService, createGrpcTransport({ baseUrl: posthorn.grpcUrl }))
-      /** What was sent, by the `webhook-id` under which it has to arrive. */
-      const ledger = { ingest: new Map<string, string>(), publish: new Map<string, string>() }
+    test(
+      "every real payload that was acknowledged arrives as the same bytes, signed, over ingest and over gRPC",
+      { timeout: 300_000 },
+      async () => {
+        const ingested = await subscribe("/github", { source: { scheme: "hub", secret: GITHUB_SECRET }, signatureStyle: "hub" })
+        const published = await subscribe("/published", { eventTypes: ["github.*"] })
+        const client = createClient(IngestService, createGrpcTransport({ baseUrl: posthorn.grpcUrl }))
+        /** What was sent, by the `webhook-id` under which it has to arrive. */
+        const ledger = { ingest: new Map<string, string>(), publish: new Map<string, string>() }
 
-      const ingestOne = async ({ name, body }: (typeof PAYLOADS)[number], index: number): Promise<void> => {
-        const headers = { authorization: "", "x-github-event": name, "x-github-delivery": `${index}`, "x-hub-signature-256": await signAsGitHub(GITHUB_SECRET, body) }
-        const accepted = await until(() => apiOf(posthorn, "").call("POST", `/v1/ingest/${ingested.id}`, body, headers).then((given) => (given.status === 202 ? given : Promise.reject(new Error(`${given.status} ${JSON.stringify(given.body)}`)))))
-        ledger.ingest.set((accepted.body as { deliveryId: string }).deliveryId, body)
-      }
-      const publishOne = async ({ name, body }: (typeof PAYLOADS)[number], index: number): Promise<void> => {
-        const request = { type: `github.${name}`, content: { case: "payload", value: Buffer.from(body) }, idempotencyKey: `github-${index}` } as const
-        const { id } = await until(() => client.publish(request, { headers: { authorization: `Bearer ${senderKey}` } }))
-        ledger.publish.set(deliveryIdOf(id, published.id), body)
-      }
-      await eachAtOnce(8, PAYLOADS, async (payload, index) => {
-        await ingestOne(payload, index)
-        await publishOne(payload, index)
-        if (index === 100) await posthorn.crash?.("delivery")
-        if (index === 200) await posthorn.crash?.("projector")
-        if (index === 250) await posthorn.crash?.("gateway")
-      })
-
-      await eventually(
-        () => {
-          expect(missing(ledger.ingest, received("/github"))).toEqual([])
-          expect(missing(ledger.publish, received("/published"))).toEqual([])
-        },
-        { timeoutMs: 120_000, intervalMs: 250, what: "everything acknowledged at the receiver" },
-      )
-      check("ingest", ledger.ingest, received("/github"))
-      check("publish", ledger.publish, received("/published"))
-      for (const request of received("/github")) expect(await verifyHub(ingested.secret ?? "", request.body.toString(), String(request.headers["x-hub-signature-256"]))).toBe(true)
-      for (const request of received("/published")) expect(() => new Webhook(published.secret ?? "").verify(request.body.toString(), request.headers as Record<string, string>)).not.toThrow()
-      const states = await eventually(
-        async () => {
-          const { deliveries } = await operator.must<{ deliveries: Delivery[] }>("GET", `/v1/deliveries?subscriptionId=${published.id}&state=delivered&pageSize=200`)
-          expect(deliveries).toHaveLength(200)
-          return deliveries
-        },
-        { timeoutMs: SETTLE_MS, intervalMs: 250, what: "the status of what was delivered" },
-      )
-      expect(new Set(states.map(({ id }) => id)).size).toBe(200)
-
-      function check(what: string, sent: ReadonlyMap<string, string>, requests: readonly ReceivedRequest[]): void {
-        expect(sent.size).toBe(PAYLOADS.length)
-        for (const request of requests) {
-          const body = sent.get(String(request.headers["webhook-id"]))
-          expect(body, `${what}: a request that nobody sent`).toBeDefined()
-          expect(request.body.equals(Buffer.from(body ?? ""))).toBe(true)
+        const ingestOne = async ({ name, body }: (typeof PAYLOADS)[number], index: number): Promise<void> => {
+          const headers = {
+            authorization: "",
+            "x-github-event": name,
+            "x-github-delivery": `${index}`,
+            "x-hub-signature-256": await signAsGitHub(GITHUB_SECRET, body),
+          }
+          const accepted = await until(() =>
+            apiOf(posthorn, "")
+              .call("POST", `/v1/ingest/${ingested.id}`, body, headers)
+              .then((given) => (given.status === 202 ? given : Promise.reject(new Error(`${given.status} ${JSON.stringify(given.body)}`)))),
+          )
+          ledger.ingest.set((accepted.body as { deliveryId: string }).deliveryId, body)
         }
-        // Without a fault nothing comes twice.
-        if (posthorn.crash === undefined) expect(requests).toHaveLength(sent.size)
-      }
-    })
+        const publishOne = async ({ name, body }: (typeof PAYLOADS)[number], index: number): Promise<void> => {
+          const request = {
+            type: `github.${name}`,
+            content: { case: "payload", value: Buffer.from(body) },
+            idempotencyKey: `github-${index}`,
+          } as const
+          const { id } = await until(() => client.publish(request, { headers: { authorization: `Bearer ${senderKey}` } }))
+          ledger.publish.set(deliveryIdOf(id, published.id), body)
+        }
+        await eachAtOnce(8, PAYLOADS, async (payload, index) => {
+          await ingestOne(payload, index)
+          await publishOne(payload, index)
+          if (index === 100) await posthorn.crash?.("delivery")
+          if (index === 200) await posthorn.crash?.("projector")
+          if (index === 250) await posthorn.crash?.("gateway")
+        })
+
+        await eventually(
+          () => {
+            expect(missing(ledger.ingest, received("/github"))).toEqual([])
+            expect(missing(ledger.publish, received("/published"))).toEqual([])
+          },
+          { timeoutMs: 120_000, intervalMs: 250, what: "everything acknowledged at the receiver" },
+        )
+        check("ingest", ledger.ingest, received("/github"))
+        check("publish", ledger.publish, received("/published"))
+        for (const request of received("/github"))
+          expect(await verifyHub(ingested.secret ?? "", request.body.toString(), String(request.headers["x-hub-signature-256"]))).toBe(true)
+        for (const request of received("/published"))
+          expect(() =>
+            new Webhook(published.secret ?? "").verify(request.body.toString(), request.headers as Record<string, string>),
+          ).not.toThrow()
+        const states = await eventually(
+          async () => {
+            const { deliveries } = await operator.must<{ deliveries: Delivery[] }>(
+              "GET",
+              `/v1/deliveries?subscriptionId=${published.id}&state=delivered&pageSize=200`,
+            )
+            expect(deliveries).toHaveLength(200)
+            return deliveries
+          },
+          { timeoutMs: SETTLE_MS, intervalMs: 250, what: "the status of what was delivered" },
+        )
+        expect(new Set(states.map(({ id }) => id)).size).toBe(200)
+
+        function check(what: string, sent: ReadonlyMap<string, string>, requests: readonly ReceivedRequest[]): void {
+          expect(sent.size).toBe(PAYLOADS.length)
+          for (const request of requests) {
+            const body = sent.get(String(request.headers["webhook-id"]))
+            expect(body, `${what}: a request that nobody sent`).toBeDefined()
+            expect(request.body.equals(Buffer.from(body ?? ""))).toBe(true)
+          }
+          // Without a fault nothing comes twice.
+          if (posthorn.crash === undefined) expect(requests).toHaveLength(sent.size)
+        }
+      },
+    )
 
     test("an endpoint that fails twice and then works is delivered by the third attempt, with one id", async () => {
       const subscription = await subscribe("/twice", { eventTypes: ["test.twice"], retryPolicy: { delaysSeconds: [1, 1, 1] } })
       const eventId = await publish("test.twice", { n: 1 })
       const delivery = await settled(eventId, subscription, "delivered")
-      expect(delivery.attempts?.map(({ number, statusCode }) => [number, statusCode])).toEqual([[1, 500], [2, 500], [3, 200]])
+      expect(delivery.attempts?.map(({ number, statusCode }) => [number, statusCode])).toEqual([
+        [1, 500],
+        [2, 500],
+        [3, 200],
+      ])
       expect(new Set(received("/twice").map(({ headers }) => headers["webhook-id"]))).toEqual(new Set([delivery.id]))
     })
 
@@ -154,7 +198,10 @@ export function mainJob(title: string, start: () => Promise<Installation>): void
       expect([delivery.attemptCount, delivery.lastStatusCode, delivery.reason]).toEqual([3, 500, "retries_exhausted"])
       const { deadLetters } = await eventually(
         async () => {
-          const found = await operator.must<{ deadLetters: { deliveryId: string; reason: string }[] }>("GET", `/v1/dead-letters?subscriptionId=${subscription.id}`)
+          const found = await operator.must<{ deadLetters: { deliveryId: string; reason: string }[] }>(
+            "GET",
+            `/v1/dead-letters?subscriptionId=${subscription.id}`,
+          )
           expect(found.deadLetters).toHaveLength(1)
           return found
         },
@@ -167,29 +214,52 @@ export function mainJob(title: string, start: () => Promise<Installation>): void
       const subscription = await subscribe("/gone", { eventTypes: ["test.gone"] })
       await settled(await publish("test.gone", { n: 1 }), subscription, "dead")
       await eventually(
-        async () => expect(await operator.must("GET", `/v1/subscriptions/${subscription.id}`)).toMatchObject({ enabled: false, disabledReason: expect.stringContaining("410") }),
+        async () =>
+          expect(await operator.must("GET", `/v1/subscriptions/${subscription.id}`)).toMatchObject({
+            enabled: false,
+            disabledReason: expect.stringContaining("410"),
+          }),
         { timeoutMs: 5000, what: "the subscription disabled" },
       )
       const unmatched = await publish("test.gone", { n: 2 })
       const healthy = await subscribe("/healthy", { eventTypes: ["test.gone"] })
       await settled(await publish("test.gone", { n: 3 }), healthy, "delivered")
       expect(received("/gone")).toHaveLength(1)
-      await eventually(async () => expect(await operator.must("GET", `/v1/events/${unmatched}`)).toMatchObject({ unmatched: expect.arrayContaining([{ subscriptionId: subscription.id, reason: "disabled" }]) }), { timeoutMs: SETTLE_MS, what: "why it did not match" })
+      await eventually(
+        async () =>
+          expect(await operator.must("GET", `/v1/events/${unmatched}`)).toMatchObject({
+            unmatched: expect.arrayContaining([{ subscriptionId: subscription.id, reason: "disabled" }]),
+          }),
+        { timeoutMs: SETTLE_MS, what: "why it did not match" },
+      )
     })
 
     test("a redirect to a metadata address is a failure that is not followed", async () => {
       const subscription = await subscribe("/redirect", { eventTypes: ["test.redirect"], retryPolicy: { retryCount: 0 } })
       const delivery = await settled(await publish("test.redirect", { n: 1 }), subscription, "dead")
-      expect(delivery.attempts).toEqual([expect.objectContaining({ outcome: "failed", statusCode: 302, errorClass: "status", error: expect.stringContaining("not followed") })])
+      expect(delivery.attempts).toEqual([
+        expect.objectContaining({
+          outcome: "failed",
+          statusCode: 302,
+          errorClass: "status",
+          error: expect.stringContaining("not followed"),
+        }),
+      ])
     })
 
     test("an envelope keeps the exact spelling of the data", async () => {
       const subscription = await subscribe("/healthy", { eventTypes: ["test.spelling"], bodyStyle: "envelope" })
       const data = '{ "b" : 1.0, "a":12345678901234567890, "é":"\\u00e9" }'
-      const accepted = await apiOf(posthorn, senderKey).call("POST", "/v1/events", `{"type":"test.spelling","data":${data},"metadata":{"trace":"t1"}}`)
+      const accepted = await apiOf(posthorn, senderKey).call(
+        "POST",
+        "/v1/events",
+        `{"type":"test.spelling","data":${data},"metadata":{"trace":"t1"}}`,
+      )
       const { id } = accepted.body as { id: string }
       await settled(id, subscription, "delivered")
-      const text = received("/healthy").find(({ headers }) => headers["posthorn-event-id"] === id)?.body.toString()
+      const text = received("/healthy")
+        .find(({ headers }) => headers["posthorn-event-id"] === id)
+        ?.body.toString()
       expect(text).toContain(`"data":${data}`)
       expect(JSON.parse(text ?? "{}")).toMatchObject({ id, event: "test.spelling", metadata: { trace: "t1" } })
       const payload = await operator.call("GET", `/v1/events/${id}/payload`)
@@ -202,24 +272,53 @@ export function mainJob(title: string, start: () => Promise<Installation>): void
       const disabled = await subscribe("/healthy", { eventTypes: ["test.bad"], enabled: false, source: { scheme: "none" } })
       const cases: readonly (readonly [string, Promise<{ status: number; body: unknown }>, number, string])[] = [
         ["malformed JSON", sender.call("POST", "/v1/events", '{"type":"test.bad",'), 400, "invalid_argument"],
-        ["invalid UTF-8", sender.call("POST", "/v1/events", Buffer.from([...Buffer.from('{"type":"test.bad","data":"'), 0xff, ...Buffer.from('"}')])), 400, "invalid_argument"],
+        [
+          "invalid UTF-8",
+          sender.call("POST", "/v1/events", Buffer.from([...Buffer.from('{"type":"test.bad","data":"'), 0xff, ...Buffer.from('"}')])),
+          400,
+          "invalid_argument",
+        ],
         ["a field that does not exist", sender.call("POST", "/v1/events", { type: "test.bad", dta: 1 }), 400, "invalid_argument"],
         ["a bad type", sender.call("POST", "/v1/events", { type: "test bad" }), 400, "invalid_argument"],
         ["no key", apiOf(posthorn, "").call("POST", "/v1/events", { type: "test.bad" }), 401, "unauthenticated"],
         ["a garbage key", apiOf(posthorn, "ph_x_y_z").call("POST", "/v1/events", { type: "test.bad" }), 401, "unauthenticated"],
         ["a sender that reads", sender.call("GET", "/v1/events"), 403, "permission_denied"],
-        ["a payload over the limit", sender.call("POST", "/v1/events", { type: "test.bad", data: "x".repeat(256 * 1024) }), 413, "invalid_argument"],
-        ["a media type that is not JSON", sender.call("POST", "/v1/events", "type=test.bad", { "content-type": "application/x-www-form-urlencoded" }), 415, "invalid_argument"],
-        ["a wrong signature", apiOf(posthorn, "").call("POST", `/v1/ingest/${signed.id}`, "{}", { "x-hub-signature-256": `sha256=${"0".repeat(64)}` }), 401, "unauthenticated"],
+        [
+          "a payload over the limit",
+          sender.call("POST", "/v1/events", { type: "test.bad", data: "x".repeat(256 * 1024) }),
+          413,
+          "invalid_argument",
+        ],
+        [
+          "a media type that is not JSON",
+          sender.call("POST", "/v1/events", "type=test.bad", { "content-type": "application/x-www-form-urlencoded" }),
+          415,
+          "invalid_argument",
+        ],
+        [
+          "a wrong signature",
+          apiOf(posthorn, "").call("POST", `/v1/ingest/${signed.id}`, "{}", { "x-hub-signature-256": `sha256=${"0".repeat(64)}` }),
+          401,
+          "unauthenticated",
+        ],
         ["a missing signature", apiOf(posthorn, "").call("POST", `/v1/ingest/${signed.id}`, "{}"), 401, "unauthenticated"],
         ["an unknown subscription", apiOf(posthorn, "").call("POST", `/v1/ingest/sub_${"0".repeat(26)}`, "{}"), 404, "not_found"],
         ["a disabled subscription", apiOf(posthorn, "").call("POST", `/v1/ingest/${disabled.id}`, "{}"), 409, "failed_precondition"],
         ["an unknown route", operator.call("GET", "/v1/nothing"), 404, "not_found"],
-        ["a private address", operator.call("POST", `/v1/applications/${application.id}/subscriptions`, { url: "http://169.254.169.254/" }), 400, "invalid_argument"],
+        [
+          "a private address",
+          operator.call("POST", `/v1/applications/${application.id}/subscriptions`, { url: "http://169.254.169.254/" }),
+          400,
+          "invalid_argument",
+        ],
       ]
       for (const [what, answered, status, code] of cases) {
         const { status: given, body } = await answered
-        expect([what, given, body]).toEqual([what, status, { code, message: expect.any(String), details: expect.any(Array), requestId: expect.any(String) }])
+        expect([what, given, body]).toEqual([
+          what,
+          status,
+          { code, message: expect.any(String), details: expect.any(Array), requestId: expect.any(String) },
+        ])
       }
       // Once this one is in the view, whatever came before it would be too.
       const after = await subscribe("/healthy", { eventTypes: ["test.after"] })
@@ -235,17 +334,33 @@ export function mainJob(title: string, start: () => Promise<Installation>): void
       expect(answers.map(({ status }) => status)).toEqual([202, 202, 202])
       expect(new Set(answers.map(({ body }) => (body as { id: string }).id)).size).toBe(1)
       expect((await send({ n: 2 })).status).toBe(409)
-      await eventually(async () => expect((await operator.must<{ events: unknown[] }>("GET", `/v1/events?applicationId=${application.id}&type=test.key`)).events).toHaveLength(1), { timeoutMs: SETTLE_MS, what: "the one event" })
+      await eventually(
+        async () =>
+          expect(
+            (await operator.must<{ events: unknown[] }>("GET", `/v1/events?applicationId=${application.id}&type=test.key`)).events,
+          ).toHaveLength(1),
+        { timeoutMs: SETTLE_MS, what: "the one event" },
+      )
     })
 
     test("nothing of one application is visible to another", async () => {
       const other = await operator.must<{ id: string }>("POST", "/v1/applications", { name: "other" })
-      const { token } = await operator.must<{ token: string }>("POST", `/v1/applications/${other.id}/keys`, { name: "admin", role: "admin" })
+      const { token } = await operator.must<{ token: string }>("POST", `/v1/applications/${other.id}/keys`, {
+        name: "admin",
+        role: "admin",
+      })
       const stranger = apiOf(posthorn, token)
       const subscription = await subscribe("/healthy", { eventTypes: ["test.mine"] })
       const eventId = await publish("test.mine", {})
       const delivery = await settled(eventId, subscription, "delivered")
-      for (const path of [`/v1/applications/${application.id}`, `/v1/subscriptions/${subscription.id}`, `/v1/events/${eventId}`, `/v1/events/${eventId}/payload`, `/v1/deliveries/${delivery.id}`, `/v1/applications/${application.id}/keys`]) {
+      for (const path of [
+        `/v1/applications/${application.id}`,
+        `/v1/subscriptions/${subscription.id}`,
+        `/v1/events/${eventId}`,
+        `/v1/events/${eventId}/payload`,
+        `/v1/deliveries/${delivery.id}`,
+        `/v1/applications/${application.id}/keys`,
+      ]) {
         expect([path, (await stranger.call("GET", path)).status]).toEqual([path, 404])
       }
       expect(await stranger.must("GET", "/v1/deliveries")).toMatchObject({ deliveries: [] })
@@ -253,16 +368,27 @@ export function mainJob(title: string, start: () => Promise<Installation>): void
     })
 
     test("a record that nobody can read is a dead letter, and its neighbours are delivered", async (context) => {
-      if (posthorn.kafka === undefined) return context.skip("only a log on Kafka can be written to by others; the memory log covers the rest")
+      if (posthorn.kafka === undefined)
+        return context.skip("only a log on Kafka can be written to by others; the memory log covers the rest")
       const { brokers, prefix } = posthorn.kafka
       const kafka = new kafkajs.Kafka({ brokers: [...brokers], clientId: "poison", logLevel: kafkajs.logLevel.NOTHING })
       const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
       await producer.connect()
-      for (const topic of ["events", "deliveries", "retry.5s"]) await producer.send({ topic: prefix + topic, messages: [0, 1, 2, 3, 4, 5].map((partition) => ({ partition, key: "poison", value: "not ours" })) })
+      for (const topic of ["events", "deliveries", "retry.5s"])
+        await producer.send({
+          topic: prefix + topic,
+          messages: [0, 1, 2, 3, 4, 5].map((partition) => ({ partition, key: "poison", value: "not ours" })),
+        })
       await producer.disconnect()
       const subscription = await subscribe("/healthy", { eventTypes: ["test.neighbour"] })
       for (let index = 0; index < 12; index++) await settled(await publish("test.neighbour", { index }), subscription, "delivered")
-      await eventually(async () => expect((await operator.must<{ deadLetters: unknown[] }>("GET", "/v1/dead-letters?reason=poison&pageSize=200")).deadLetters.length).toBeGreaterThanOrEqual(18), { timeoutMs: SETTLE_MS, what: "a dead letter for each" })
+      await eventually(
+        async () =>
+          expect(
+            (await operator.must<{ deadLetters: unknown[] }>("GET", "/v1/dead-letters?reason=poison&pageSize=200")).deadLetters.length,
+          ).toBeGreaterThanOrEqual(18),
+        { timeoutMs: SETTLE_MS, what: "a dead letter for each" },
+      )
       return undefined
     })
 
@@ -289,7 +415,13 @@ export function mainJob(title: string, start: () => Promise<Installation>): void
         },
         { timeoutMs: SETTLE_MS, what: "a healthy installation" },
       )
-      expect(Object.keys((health.body as { components: object }).components).toSorted()).toEqual(["clickhouse", "delivery", "log", "postgres", "projector"])
+      expect(Object.keys((health.body as { components: object }).components).toSorted()).toEqual([
+        "clickhouse",
+        "delivery",
+        "log",
+        "postgres",
+        "projector",
+      ])
       const output = posthorn.output()
       expect(output.length).toBeGreaterThan(0)
       for (const secret of [CANARY, senderKey, "12345678901234567890"]) expect(output.includes(secret), secret.slice(0, 12)).toBe(false)

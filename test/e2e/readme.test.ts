@@ -22,7 +22,10 @@ async function paste(script: string): Promise<string> {
 }
 
 test("the curl that the start prints is delivered to the test receiver and visible in the list of deliveries", async () => {
-  const curls = posthorn.output().split("\n").filter((line) => line.startsWith("  curl "))
+  const curls = posthorn
+    .output()
+    .split("\n")
+    .filter((line) => line.startsWith("  curl "))
   expect(curls).toHaveLength(2)
   expect(JSON.parse(await paste(curls[0] ?? ""))).toMatchObject({ id: expect.stringMatching(/^evt_/) })
   const list = await eventually(

@@ -36,10 +36,13 @@ const KEYED_EVENTS = "c3a9d5e0-8f24-4b67-8a15-7e2b94d0f6a1"
 const derive = (kind: IdKind, name: string, namespace: string): string => formatId(kind, v5(name, namespace, new Uint8Array(16)))
 
 /** A delivery's id: the same for the same event and subscription, so that a router that repeats itself repeats ids, not deliveries. */
-export const deliveryIdOf = (eventId: string, subscriptionId: string): string => derive("delivery", `${eventId}/${subscriptionId}`, DELIVERIES)
+export const deliveryIdOf = (eventId: string, subscriptionId: string): string =>
+  derive("delivery", `${eventId}/${subscriptionId}`, DELIVERIES)
 
 /** The event of a sender's own id: the same for the same id, so that what is repeated is the same event even where nobody remembers it. */
-export const keyedEventIdOf = (applicationId: string, idempotencyKey: string): string => derive("event", `${applicationId}/${idempotencyKey}`, KEYED_EVENTS)
+export const keyedEventIdOf = (applicationId: string, idempotencyKey: string): string =>
+  derive("event", `${applicationId}/${idempotencyKey}`, KEYED_EVENTS)
 
 /** An attempt's id: its delivery's, with its number, which never comes twice in a delivery. */
-export const attemptIdOf = (deliveryId: string, number: number): string => `${ID_PREFIXES.attempt}_${deliveryId.slice(ID_PREFIXES.delivery.length + 1)}_${number}`
+export const attemptIdOf = (deliveryId: string, number: number): string =>
+  `${ID_PREFIXES.attempt}_${deliveryId.slice(ID_PREFIXES.delivery.length + 1)}_${number}`

@@ -33,6 +33,13 @@ export * from "./signing/verify.ts"
 export * from "./topics.ts"
 export { attemptRow, eventRow, type AttemptRow, type EventRow } from "./projection/analytics-rows.ts"
 export { type ByteRange, jsonElements, jsonMembers } from "./event/json-members.ts"
-export { decodeRecord, PROJECTED_TOPICS, type Decoded, type ProjectedRecord, type RecordPosition, type Undecodable } from "./projection/decode-record.ts"
+export {
+  decodeRecord,
+  PROJECTED_TOPICS,
+  type Decoded,
+  type ProjectedRecord,
+  type RecordPosition,
+  type Undecodable,
+} from "./projection/decode-record.ts"
 export { foldStatus, type AttemptStatusRow, type DeadLetterRow, type DeliveryRow, type StatusRows } from "./projection/status-rows.ts"
 export { idsNamedBy, type AuditRow, type ConfigRows, type KnownEntity } from "./projection/config-rows.ts"

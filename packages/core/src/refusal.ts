@@ -38,7 +38,14 @@ export function refuse(
   message: string,
   more: { details?: readonly Violation[]; httpStatus?: number; retryAfterSeconds?: number } = {},
 ): Refusal {
-  return { kind: "refusal", code, message, details: more.details ?? [], ...(more.httpStatus === undefined ? {} : { httpStatus: more.httpStatus }), ...(more.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: more.retryAfterSeconds }) }
+  return {
+    kind: "refusal",
+    code,
+    message,
+    details: more.details ?? [],
+    ...(more.httpStatus === undefined ? {} : { httpStatus: more.httpStatus }),
+    ...(more.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: more.retryAfterSeconds }),
+  }
 }
 
 export function isRefusal(value: unknown): value is Refusal {

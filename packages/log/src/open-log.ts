@@ -28,14 +28,30 @@ export function openLog(settings: LogSettings, { clientId, onError }: OpenLogOpt
   const { kafkaBrokers = [], kafkaSsl, kafkaSaslMechanism: mechanism, topicPrefix, partitions, postgresUrl } = settings
   if (kafkaBrokers.length > 0) {
     const sasl = mechanism && { mechanism, username: settings.kafkaSaslUsername ?? "", password: settings.kafkaSaslPassword ?? "" }
-    return createKafkaLog({ brokers: kafkaBrokers, clientId, partitions, prefix: topicPrefix, ssl: kafkaSsl, onError, ...(sasl ? { sasl } : {}) })
+    return createKafkaLog({
+      brokers: kafkaBrokers,
+      clientId,
+      partitions,
+      prefix: topicPrefix,
+      ssl: kafkaSsl,
+      onError,
+      ...(sasl ? { sasl } : {}),
+    })
   }
   if (postgresUrl === undefined) throw new Error("the log needs Kafka's brokers or a Postgres URL")
   return createPostgresLog({ url: postgresUrl, partitions })
 }
 
 /** What is wrong with settings that each are right by themselves. */
-export function judgeLogSettings({ kafkaBrokers = [], postgresUrl }: Pick<LogSettings, "kafkaBrokers" | "postgresUrl">): { variable: string; problem: string }[] {
+export function judgeLogSettings({
+  kafkaBrokers = [],
+  postgresUrl,
+}: Pick<LogSettings, "kafkaBrokers" | "postgresUrl">): { variable: string; problem: string }[] {
   if (kafkaBrokers.length > 0 || postgresUrl !== undefined) return []
-  return [{ variable: "POSTHORN_KAFKA_BROKERS", problem: "is not set, and neither is POSTHORN_POSTGRES_URL; one of them has to name the event log" }]
+  return [
+    {
+      variable: "POSTHORN_KAFKA_BROKERS",
+      problem: "is not set, and neither is POSTHORN_POSTGRES_URL; one of them has to name the event log",
+    },
+  ]
 }

@@ -1,6 +1,15 @@
 import { create } from "@bufbuild/protobuf"
 import { timestampFromMs } from "@bufbuild/protobuf/wkt"
-import { attemptIdOf, classify, composeRequest, visibleHeaders, type ComposedRequest, type Crypto, type SubscriptionEntity, type Verdict } from "@posthorn/core"
+import {
+  attemptIdOf,
+  classify,
+  composeRequest,
+  visibleHeaders,
+  type ComposedRequest,
+  type Crypto,
+  type SubscriptionEntity,
+  type Verdict,
+} from "@posthorn/core"
 import type { AttemptSender, SendResult } from "@posthorn/outbound"
 import { AttemptSchema, ErrorClass, Outcome, type Attempt, type DeliveryDue } from "@posthorn/proto"
 import type { Clock } from "@posthorn/runtime"
@@ -57,7 +66,9 @@ function attemptOf({ due, request, result, verdict, startedAtMs, durationMs }: A
     finishedAt: timestampFromMs(Math.round(startedAtMs + durationMs)),
     durationMs,
     request: { method, url, headers: visibleHeaders(headers) },
-    ...(result.kind === "answer" ? { response: { headers: visibleHeaders(result.headers), body: lossy.decode(result.body), truncated: result.truncated } } : {}),
+    ...(result.kind === "answer"
+      ? { response: { headers: visibleHeaders(result.headers), body: lossy.decode(result.body), truncated: result.truncated } }
+      : {}),
     phasesMs: result.phases,
   })
 }

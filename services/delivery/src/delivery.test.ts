@@ -4,7 +4,18 @@ import { deliveryIdOf, evolve, formatId, START, type Topic } from "@posthorn/cor
 import { createMemoryLog, type MemoryLog } from "@posthorn/log/memory"
 import type { LogRecord } from "@posthorn/log"
 import { createScriptedSender, type Script } from "@posthorn/outbound/scripted"
-import { ApplicationSchema, AttemptRecordSchema, ConfigChangedSchema, DeadLetterReason, DeadLetterRecordSchema, DeliveryState, EventAcceptedSchema, SubscriptionSchema, type AttemptRecord, type Subscription } from "@posthorn/proto"
+import {
+  ApplicationSchema,
+  AttemptRecordSchema,
+  ConfigChangedSchema,
+  DeadLetterReason,
+  DeadLetterRecordSchema,
+  DeliveryState,
+  EventAcceptedSchema,
+  SubscriptionSchema,
+  type AttemptRecord,
+  type Subscription,
+} from "@posthorn/proto"
 import { createCrypto, Metrics, systemClock } from "@posthorn/runtime"
 import { eventually } from "@posthorn/testkit"
 import type { MessageInitShape } from "@bufbuild/protobuf"
@@ -38,10 +49,27 @@ async function start(log: MemoryLog, script: Script) {
 }
 
 async function subscribe(log: MemoryLog, init: MessageInitShape<typeof SubscriptionSchema> = {}): Promise<Subscription> {
-  const subscription = create(SubscriptionSchema, { id: formatId("subscription", randomBytes(16)), applicationId, url: "https://hooks.example.com/", eventTypes: ["*"], enabled: true, ...init })
-  const application = create(ConfigChangedSchema, { entityId: applicationId, changeId: "a", state: { case: "application", value: { application: create(ApplicationSchema, { id: applicationId }) } } })
-  const change = create(ConfigChangedSchema, { entityId: subscription.id, changeId: "s", state: { case: "subscription", value: { subscription } } })
-  await log.append([application, change].map((each) => ({ topic: "config", key: each.entityId, value: toBinary(ConfigChangedSchema, each) })))
+  const subscription = create(SubscriptionSchema, {
+    id: formatId("subscription", randomBytes(16)),
+    applicationId,
+    url: "https://hooks.example.com/",
+    eventTypes: ["*"],
+    enabled: true,
+    ...init,
+  })
+  const application = create(ConfigChangedSchema, {
+    entityId: applicationId,
+    changeId: "a",
+    state: { case: "application", value: { application: create(ApplicationSchema, { id: applicationId }) } },
+  })
+  const change = create(ConfigChangedSchema, {
+    entityId: subscription.id,
+    changeId: "s",
+    state: { case: "subscription", value: { subscription } },
+  })
+  await log.append(
+    [application, change].map((each) => ({ topic: "config", key: each.entityId, value: toBinary(ConfigChangedSchema, each) })),
+  )
   return subscription
 }
 
@@ -49,7 +77,17 @@ async function publish(log: MemoryLog, more: MessageInitShape<typeof EventAccept
   const eventId = formatId("event", randomBytes(16))
   const now = timestampFromMs(Date.now())
   const configPosition = BigInt((await log.ends("config"))[0]?.high ?? 0)
-  const event = create(EventAcceptedSchema, { eventId, applicationId, type: "order.created", contentType: "application/json", payload: Buffer.from('{"a":1}'), acceptedAt: now, occurredAt: now, configPosition, ...more })
+  const event = create(EventAcceptedSchema, {
+    eventId,
+    applicationId,
+    type: "order.created",
+    contentType: "application/json",
+    payload: Buffer.from('{"a":1}'),
+    acceptedAt: now,
+    occurredAt: now,
+    configPosition,
+    ...more,
+  })
   await log.append([{ topic: "events", key: `${applicationId}/${eventId}`, value: toBinary(EventAcceptedSchema, event) }])
   return eventId
 }
@@ -57,7 +95,10 @@ async function publish(log: MemoryLog, more: MessageInitShape<typeof EventAccept
 async function all(log: MemoryLog, topic: Topic): Promise<LogRecord[]> {
   const found: LogRecord[] = []
   const ends = await log.ends(topic)
-  await log.read(ends.map(({ partition, low, high }) => ({ topic, partition, from: low, to: high })), (records) => void found.push(...records))
+  await log.read(
+    ends.map(({ partition, low, high }) => ({ topic, partition, from: low, to: high })),
+    (records) => void found.push(...records),
+  )
   return found
 }
 
@@ -68,7 +109,10 @@ async function history(log: MemoryLog, deliveryId: string): Promise<AttemptRecor
 
 const stateOf = async (log: MemoryLog, deliveryId: string) => (await history(log, deliveryId)).reduce(evolve, START)
 const settled = async (log: MemoryLog, deliveryId: string, state: DeliveryState) =>
-  eventually(async () => expect((await stateOf(log, deliveryId)).state).toBe(state), { timeoutMs: 20_000, what: `delivery in state ${state}` })
+  eventually(async () => expect((await stateOf(log, deliveryId)).state).toBe(state), {
+    timeoutMs: 20_000,
+    what: `delivery in state ${state}`,
+  })
 
 test("an endpoint that fails twice and then works gets three attempts with one webhook-id, never before they are due", async () => {
   const log = createMemoryLog()
@@ -76,8 +120,12 @@ test("an endpoint that fails twice and then works gets three attempts with one w
   const { sender } = await start(log, (_, nth) => ({ kind: "answer", statusCode: nth < 3 ? 500 : 200 }))
   const deliveryId = deliveryIdOf(await publish(log), subscription.id)
   await settled(log, deliveryId, DeliveryState.DELIVERED)
-  expect(sender.requests.map(({ headers }) => [headers["webhook-id"], headers["posthorn-attempt"]])).toEqual([1, 2, 3].map((number) => [deliveryId, `${number}`]))
-  const attempts = (await history(log, deliveryId)).flatMap(({ record }) => (record.case === "finished" && record.value.attempt ? [record.value.attempt] : []))
+  expect(sender.requests.map(({ headers }) => [headers["webhook-id"], headers["posthorn-attempt"]])).toEqual(
+    [1, 2, 3].map((number) => [deliveryId, `${number}`]),
+  )
+  const attempts = (await history(log, deliveryId)).flatMap(({ record }) =>
+    record.case === "finished" && record.value.attempt ? [record.value.attempt] : [],
+  )
   expect(attempts.map(({ number }) => number)).toEqual([1, 2, 3])
   for (const { scheduledAt, startedAt } of attempts) expect(timestampMs(startedAt!)).toBeGreaterThanOrEqual(timestampMs(scheduledAt!))
 })
@@ -100,7 +148,10 @@ test("410 disables the subscription, and what comes after gets nothing", async (
   await settled(log, deliveryIdOf(await publish(log), subscription.id), DeliveryState.DEAD)
   await eventually(async () => expect(await all(log, "config")).toHaveLength(3), { timeoutMs: 5000, what: "the change in config" })
   await publish(log)
-  await eventually(async () => expect((await log.lag("router", ["events"])).every(({ committed, high }) => committed === high)).toBe(true), { timeoutMs: 5000, what: "the router at the end" })
+  await eventually(
+    async () => expect((await log.lag("router", ["events"])).every(({ committed, high }) => committed === high)).toBe(true),
+    { timeoutMs: 5000, what: "the router at the end" },
+  )
   expect(sender.requests).toHaveLength(1)
 })
 
@@ -110,7 +161,12 @@ test("a retry whose subscription was deleted ends as cancelled, with the reason"
   await start(log, () => ({ kind: "answer", statusCode: 500 }))
   const deliveryId = deliveryIdOf(await publish(log), subscription.id)
   await settled(log, deliveryId, DeliveryState.RETRYING)
-  const gone = create(ConfigChangedSchema, { entityId: subscription.id, expectedVersion: 1n, changeId: "d", state: { case: "deleted", value: { kind: "subscription", applicationId } } })
+  const gone = create(ConfigChangedSchema, {
+    entityId: subscription.id,
+    expectedVersion: 1n,
+    changeId: "d",
+    state: { case: "deleted", value: { kind: "subscription", applicationId } },
+  })
   await log.append([{ topic: "config", key: subscription.id, value: toBinary(ConfigChangedSchema, gone) }])
   await settled(log, deliveryId, DeliveryState.CANCELLED)
   expect((await stateOf(log, deliveryId)).reason).toBe("subscription_deleted")
@@ -127,8 +183,13 @@ test("a hanging endpoint keeps nobody else waiting, and what waits for it loses 
   await eventually(() => expect(sentTo("hooks")).toBe(50), { timeoutMs: 10_000, what: "all deliveries to the healthy endpoint" })
   expect(sentTo("hanging")).toBeLessThanOrEqual(8)
   // The crowded lane is put off, uncounted, so the partition moves on.
-  await eventually(async () => expect((await all(log, "retry.5s")).length).toBeGreaterThan(200), { timeoutMs: 10_000, what: "tries put off" })
-  expect((await all(log, "attempts")).filter(({ value }) => fromBinary(AttemptRecordSchema, value).record.case === "finished")).toHaveLength(50)
+  await eventually(async () => expect((await all(log, "retry.5s")).length).toBeGreaterThan(200), {
+    timeoutMs: 10_000,
+    what: "tries put off",
+  })
+  expect(
+    (await all(log, "attempts")).filter(({ value }) => fromBinary(AttemptRecordSchema, value).record.case === "finished"),
+  ).toHaveLength(50)
   await sender.close()
 })
 
@@ -161,9 +222,13 @@ test("records that nobody can read are dead letters, on every topic, and their n
   const subscription = await subscribe(log)
   const { failures } = await start(log, () => ({ kind: "answer", statusCode: 200 }))
   const poisoned: Topic[] = ["events", "deliveries", "deliveries.bulk", "retry.5s", "retry.1h"]
-  for (const topic of poisoned) for (const value of [Buffer.from("not ours"), new Uint8Array()]) await log.append([{ topic, key: "k", value }])
+  for (const topic of poisoned)
+    for (const value of [Buffer.from("not ours"), new Uint8Array()]) await log.append([{ topic, key: "k", value }])
   await settled(log, deliveryIdOf(await publish(log), subscription.id), DeliveryState.DELIVERED)
-  await eventually(async () => expect(await all(log, "dead-letters")).toHaveLength(2 * poisoned.length), { timeoutMs: 10_000, what: "a dead letter for each" })
+  await eventually(async () => expect(await all(log, "dead-letters")).toHaveLength(2 * poisoned.length), {
+    timeoutMs: 10_000,
+    what: "a dead letter for each",
+  })
   for (const { value } of await all(log, "dead-letters")) expect(fromBinary(DeadLetterRecordSchema, value).content.case).toBe("poison")
   expect(failures).toEqual([])
 })
@@ -175,5 +240,8 @@ test("nothing crosses applications, and nothing is sent that does not match", as
   await publish(log)
   await publish(log, { applicationId: formatId("application", randomBytes(16)), type: "invoice.paid" })
   await publish(log, { type: "invoice.paid" })
-  await eventually(() => expect(sender.requests.map(({ headers }) => headers["posthorn-event-type"])).toEqual(["invoice.paid"]), { timeoutMs: 5000, what: "the one that matches" })
+  await eventually(() => expect(sender.requests.map(({ headers }) => headers["posthorn-event-type"])).toEqual(["invoice.paid"]), {
+    timeoutMs: 5000,
+    what: "the one that matches",
+  })
 })

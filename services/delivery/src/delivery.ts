@@ -117,7 +117,9 @@ async function keepUp(log: EventLog, events: DeliveryEvents): Promise<void> {
     for (const [group, topics] of GROUPS) {
       const lags = await log.lag(group, topics)
       for (const topic of topics) {
-        const records = lags.filter((lag) => lag.topic === topic).reduce((sum, { committed, high }) => sum + Math.max(0, high - committed), 0)
+        const records = lags
+          .filter((lag) => lag.topic === topic)
+          .reduce((sum, { committed, high }) => sum + Math.max(0, high - committed), 0)
         events.lagSeen(group, topic, records)
       }
       if (group === "retry") for (const { topic, partition, committed } of lags) await log.trim(topic, partition, committed)

@@ -2,7 +2,21 @@ import type { Topic } from "@posthorn/core"
 import { LATENCY_BUCKETS_SECONDS, type Logger, type Metrics } from "@posthorn/runtime"
 
 /** The only fields of this service's log lines. */
-export const LOG_FIELDS = ["topic", "partition", "offset", "group", "deliveryId", "subscriptionId", "applicationId", "attempt", "outcome", "statusCode", "durationMs", "reason", "count"] as const
+export const LOG_FIELDS = [
+  "topic",
+  "partition",
+  "offset",
+  "group",
+  "deliveryId",
+  "subscriptionId",
+  "applicationId",
+  "attempt",
+  "outcome",
+  "statusCode",
+  "durationMs",
+  "reason",
+  "count",
+] as const
 type Log = Logger<(typeof LOG_FIELDS)[number]>
 
 const OUTCOMES = ["delivered", "status", "timeout", "dns", "connect", "tls", "refused", "protocol"] as const
@@ -12,15 +26,51 @@ const GROUPS = ["router", "delivery", "retry"] as const
 function deliveryMetrics(metrics: Metrics) {
   const routed = metrics.counter({ name: "posthorn_router_events_total", help: "Events matched with subscriptions." })
   const matched = metrics.counter({ name: "posthorn_router_deliveries_total", help: "Deliveries created." })
-  const attempts = metrics.counter({ name: "posthorn_delivery_attempts_total", help: "Attempts that ended, by outcome.", labels: { outcome: OUTCOMES } })
-  const latency = metrics.histogram({ name: "posthorn_delivery_latency_seconds", help: "From due to the end of the attempt.", buckets: LATENCY_BUCKETS_SECONDS })
-  const duration = metrics.histogram({ name: "posthorn_attempt_duration_seconds", help: "How long attempts took.", buckets: LATENCY_BUCKETS_SECONDS })
-  const deferred = metrics.counter({ name: "posthorn_deliveries_deferred_total", help: "Tries put off without an attempt, because their lane could not keep up." })
-  const repeated = metrics.counter({ name: "posthorn_deliveries_repeated_total", help: "Copies of tries that were recognised and not made again." })
-  const cancelled = metrics.counter({ name: "posthorn_deliveries_cancelled_total", help: "Deliveries that ended because their subscription may not be sent to." })
-  const dead = metrics.counter({ name: "posthorn_dead_letters_total", help: "Dead letters written, by reason.", labels: { reason: ["retries_exhausted", "endpoint_gone", "poison"] } })
-  const backlog = metrics.gauge({ name: "posthorn_retry_due_backlog", help: "Records waiting in a retry tier.", labels: { tier: ["retry.5s", "retry.1m", "retry.5m", "retry.15m", "retry.1h"] } })
-  const lag = metrics.gauge({ name: "posthorn_log_lag_records", help: "Records that a group has not finished.", labels: { group: GROUPS, topic: ["events", "deliveries", "deliveries.bulk", "retry.5s", "retry.1m", "retry.5m", "retry.15m", "retry.1h"] } })
+  const attempts = metrics.counter({
+    name: "posthorn_delivery_attempts_total",
+    help: "Attempts that ended, by outcome.",
+    labels: { outcome: OUTCOMES },
+  })
+  const latency = metrics.histogram({
+    name: "posthorn_delivery_latency_seconds",
+    help: "From due to the end of the attempt.",
+    buckets: LATENCY_BUCKETS_SECONDS,
+  })
+  const duration = metrics.histogram({
+    name: "posthorn_attempt_duration_seconds",
+    help: "How long attempts took.",
+    buckets: LATENCY_BUCKETS_SECONDS,
+  })
+  const deferred = metrics.counter({
+    name: "posthorn_deliveries_deferred_total",
+    help: "Tries put off without an attempt, because their lane could not keep up.",
+  })
+  const repeated = metrics.counter({
+    name: "posthorn_deliveries_repeated_total",
+    help: "Copies of tries that were recognised and not made again.",
+  })
+  const cancelled = metrics.counter({
+    name: "posthorn_deliveries_cancelled_total",
+    help: "Deliveries that ended because their subscription may not be sent to.",
+  })
+  const dead = metrics.counter({
+    name: "posthorn_dead_letters_total",
+    help: "Dead letters written, by reason.",
+    labels: { reason: ["retries_exhausted", "endpoint_gone", "poison"] },
+  })
+  const backlog = metrics.gauge({
+    name: "posthorn_retry_due_backlog",
+    help: "Records waiting in a retry tier.",
+    labels: { tier: ["retry.5s", "retry.1m", "retry.5m", "retry.15m", "retry.1h"] },
+  })
+  const lag = metrics.gauge({
+    name: "posthorn_log_lag_records",
+    help: "Records that a group has not finished.",
+    labels: {
+      group: GROUPS,
+      topic: ["events", "deliveries", "deliveries.bulk", "retry.5s", "retry.1m", "retry.5m", "retry.15m", "retry.1h"],
+    },
+  })
   return { routed, matched, attempts, latency, duration, deferred, repeated, cancelled, dead, backlog, lag }
 }
 
@@ -32,7 +82,15 @@ export function deliveryEvents(log: Log, metrics: Metrics) {
       routed.add(1)
       matched.add(deliveries)
     },
-    attemptEnded(facts: { deliveryId: string; subscriptionId: string; attempt: number; outcome: AttemptOutcome; statusCode: number; durationMs: number; latencyMs: number }): void {
+    attemptEnded(facts: {
+      deliveryId: string
+      subscriptionId: string
+      attempt: number
+      outcome: AttemptOutcome
+      statusCode: number
+      durationMs: number
+      latencyMs: number
+    }): void {
       const { latencyMs, ...fields } = facts
       attempts.add(1, { outcome: facts.outcome })
       latency.observe(latencyMs / 1000)

@@ -2,7 +2,16 @@ import { create, toBinary } from "@bufbuild/protobuf"
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire"
 import { timestampMs } from "@bufbuild/protobuf/wkt"
 import { deliveryIdOf, factsOf, tierFor, type SubscriptionEntity, type Topic } from "@posthorn/core"
-import { decode, LogUnavailable, poisonLetter, type ConfigFollower, type GroupHandler, type LogRecord, type NewRecord, type OwnedPartition } from "@posthorn/log"
+import {
+  decode,
+  LogUnavailable,
+  poisonLetter,
+  type ConfigFollower,
+  type GroupHandler,
+  type LogRecord,
+  type NewRecord,
+  type OwnedPartition,
+} from "@posthorn/log"
 import { AttemptRecordSchema, DeliveryDueSchema, EventAcceptedSchema, type DeliveryDue, type EventAccepted } from "@posthorn/proto"
 import type { Clock } from "@posthorn/runtime"
 import type { DeliveryEvents } from "./events.ts"
@@ -33,7 +42,8 @@ export function createRouter(options: RouterOptions): GroupHandler {
     }
     await caughtUp(Number(event.configPosition))
     const matched = targetsOf(event, options.subscriptions)
-    if (matched.length > 0) await appender.append(matched.flatMap((entity) => recordsOf({ event, bytes: record.value }, entity, clock.nowMs())))
+    if (matched.length > 0)
+      await appender.append(matched.flatMap((entity) => recordsOf({ event, bytes: record.value }, entity, clock.nowMs())))
     events.eventRouted(matched.length)
   }
 
@@ -88,7 +98,9 @@ function recordsOf({ event, bytes }: ReadEvent, { subscription }: SubscriptionEn
   })
   const waitMs = event.deliverAt ? timestampMs(event.deliverAt) - nowMs : 0
   const topic: Topic = waitMs > 0 ? tierFor(waitMs) : "deliveries"
-  const created = create(AttemptRecordSchema, { record: { case: "created", value: { delivery: factsOf(due, event), ...(dueAt ? { firstDueAt: dueAt } : {}) } } })
+  const created = create(AttemptRecordSchema, {
+    record: { case: "created", value: { delivery: factsOf(due, event), ...(dueAt ? { firstDueAt: dueAt } : {}) } },
+  })
   return [
     { topic: "attempts", key: subscription.id, value: toBinary(AttemptRecordSchema, created) },
     { topic, key: subscription.id, value: encodeDue(due, bytes) },

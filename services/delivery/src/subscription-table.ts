@@ -1,4 +1,11 @@
-import { SubscriptionIndex, prepareSecret, type Crypto, type EntityChange, type PreparedSecret, type SubscriptionEntity } from "@posthorn/core"
+import {
+  SubscriptionIndex,
+  prepareSecret,
+  type Crypto,
+  type EntityChange,
+  type PreparedSecret,
+  type SubscriptionEntity,
+} from "@posthorn/core"
 import { timestampMs } from "@bufbuild/protobuf/wkt"
 
 export interface SubscriptionTable {

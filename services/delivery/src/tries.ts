@@ -74,7 +74,11 @@ export async function readTries({ log, partition, committed, nowMs }: TakeOver):
   const { topic, partition: number } = partition
   const high = (await log.ends(topic))[number]?.high ?? 0
   let oldestMs = nowMs
-  if (high > committed) await log.read([{ topic, partition: number, from: committed, to: committed + 1 }], ([record]) => void (oldestMs = Math.min(oldestMs, record?.appendedAtMs ?? nowMs)))
+  if (high > committed)
+    await log.read(
+      [{ topic, partition: number, from: committed, to: committed + 1 }],
+      ([record]) => void (oldestMs = Math.min(oldestMs, record?.appendedAtMs ?? nowMs)),
+    )
   const to = (await log.ends("attempts"))[number]?.high ?? 0
   const from = await log.offsetAt("attempts", number, oldestMs - CLOCKS_APART_MS)
   if (from >= to) return new Tries(before)
@@ -88,8 +92,10 @@ export async function readTries({ log, partition, committed, nowMs }: TakeOver):
   return new Tries(before)
 }
 
-const keyOf = (record: { readonly delivery?: { readonly deliveryId: string } | undefined; readonly round: number }, attempt: number): string =>
-  `${record.delivery?.deliveryId}/${record.round}/${attempt}`
+const keyOf = (
+  record: { readonly delivery?: { readonly deliveryId: string } | undefined; readonly round: number },
+  attempt: number,
+): string => `${record.delivery?.deliveryId}/${record.round}/${attempt}`
 
 /** Only what something follows from is kept, and of it only what that needs. */
 function followed(finished: AttemptFinished): AttemptFinished | undefined {

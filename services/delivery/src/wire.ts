@@ -2,7 +2,17 @@ import { assert, secretPlace } from "@posthorn/core"
 import { openLog } from "@posthorn/log/open"
 import { parseAllowedNetworks } from "@posthorn/outbound"
 import { createUndiciSender } from "@posthorn/outbound/undici"
-import { checkHealth, createCrypto, createLogger, Metrics, SecretBox, startHealthServer, systemClock, type EnvConfig, type Lifecycle } from "@posthorn/runtime"
+import {
+  checkHealth,
+  createCrypto,
+  createLogger,
+  Metrics,
+  SecretBox,
+  startHealthServer,
+  systemClock,
+  type EnvConfig,
+  type Lifecycle,
+} from "@posthorn/runtime"
 import type { variables } from "./config.ts"
 import { startDelivery } from "./delivery.ts"
 import { deliveryEvents, LOG_FIELDS } from "./events.ts"

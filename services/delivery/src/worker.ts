@@ -14,7 +14,14 @@ import {
   type SubscriptionEntity,
 } from "@posthorn/core"
 import { decode, poisonLetter, type GroupHandler, type LogReader, type LogRecord, type NewRecord, type OwnedPartition } from "@posthorn/log"
-import { AttemptRecordSchema, DeadLetterRecordSchema, DeliveryDueSchema, ErrorClass, type AttemptFinished, type DeliveryDue } from "@posthorn/proto"
+import {
+  AttemptRecordSchema,
+  DeadLetterRecordSchema,
+  DeliveryDueSchema,
+  ErrorClass,
+  type AttemptFinished,
+  type DeliveryDue,
+} from "@posthorn/proto"
 import { makeAttempt, type AttemptMade, type AttemptOptions } from "./attempt.ts"
 import type { AttemptOutcome, DeliveryEvents } from "./events.ts"
 import type { SureAppender } from "./sure-appender.ts"
@@ -146,7 +153,10 @@ export class Worker implements GroupHandler {
     const finished = decideAttempt({ due, ...made, policy: entity.subscription.retryPolicy, nowMs: clock.nowMs() })
     if (finished.reason === REASONS.gone) this.#options.disable(due.subscriptionId)
     const record = create(AttemptRecordSchema, { record: { case: "finished", value: finished } })
-    await this.#append(job, [{ topic: "attempts", key: due.subscriptionId, value: toBinary(AttemptRecordSchema, record) }, ...followRecords(due, finished)])
+    await this.#append(job, [
+      { topic: "attempts", key: due.subscriptionId, value: toBinary(AttemptRecordSchema, record) },
+      ...followRecords(due, finished),
+    ])
     if (finished.reason !== "") events.deadLetterWritten(finished.reason)
     events.attemptEnded({
       deliveryId: due.deliveryId,
@@ -207,7 +217,9 @@ export class Worker implements GroupHandler {
   #work(partition: OwnedPartition, work: Promise<void>): void {
     let working = this.#working.get(partition)
     if (working === undefined) this.#working.set(partition, (working = new Set()))
-    const kept = work.catch((error: unknown) => void (partition.signal.aborted || this.failed(error as Error))).finally(() => working.delete(kept))
+    const kept = work
+      .catch((error: unknown) => void (partition.signal.aborted || this.failed(error as Error)))
+      .finally(() => working.delete(kept))
     working.add(kept)
   }
 }
@@ -239,13 +251,15 @@ const ERROR_OUTCOMES: Partial<Record<ErrorClass, AttemptOutcome>> = {
   [ErrorClass.REFUSED]: "refused",
 }
 
-const outcomeOf = ({ verdict }: AttemptMade): AttemptOutcome => (verdict.outcome === "delivered" ? "delivered" : (ERROR_OUTCOMES[verdict.errorClass] ?? "protocol"))
+const outcomeOf = ({ verdict }: AttemptMade): AttemptOutcome =>
+  verdict.outcome === "delivered" ? "delivered" : (ERROR_OUTCOMES[verdict.errorClass] ?? "protocol")
 
 /** How long a lane rests when its endpoint asks for less without saying for how long. */
 const THROTTLE_MS = 1000
 
 function feedbackOf({ verdict }: AttemptMade, nowMs: number): LaneFeedback {
   if (verdict.outcome === "delivered") return { pace: "grow" }
-  if (verdict.demand === "throttle") return { pace: "shrink", notBeforeMs: nowMs + Math.min(verdict.retryAfterMs ?? THROTTLE_MS, limits.RETRY_AFTER_MS_MAX) }
+  if (verdict.demand === "throttle")
+    return { pace: "shrink", notBeforeMs: nowMs + Math.min(verdict.retryAfterMs ?? THROTTLE_MS, limits.RETRY_AFTER_MS_MAX) }
   return { pace: verdict.errorClass === ErrorClass.STATUS ? "keep" : "shrink" }
 }

@@ -11,7 +11,12 @@ export const variables = {
   host: { ...shared.host, default: "127.0.0.1" },
   httpPort: shared.httpPort,
   grpcPort: shared.grpcPort,
-  dataDir: { name: "POSTHORN_DATA_DIR", default: ".posthorn", meaning: "folder of the embedded stores and of what is generated", parser: parsers.text },
+  dataDir: {
+    name: "POSTHORN_DATA_DIR",
+    default: ".posthorn",
+    meaning: "folder of the embedded stores and of what is generated",
+    parser: parsers.text,
+  },
   kafkaBrokers: shared.kafkaBrokers,
   kafkaSsl: shared.kafkaSsl,
   kafkaSaslMechanism: shared.kafkaSaslMechanism,

@@ -67,7 +67,12 @@ async function testRoute({ dataDir, httpUrl, adminKey }: WelcomeOptions): Promis
   // The port may be another one than last time.
   if (known && (await call("PATCH", `/v1/subscriptions/${known.subscriptionId}`, { url }))) return known
   const application = await call("POST", "/v1/applications", { name: "Test" })
-  const subscription = await call("POST", `/v1/applications/${application?.id}/subscriptions`, { url, eventTypes: ["*"], secret: "generate", description: "The built-in test receiver" })
+  const subscription = await call("POST", `/v1/applications/${application?.id}/subscriptions`, {
+    url,
+    eventTypes: ["*"],
+    secret: "generate",
+    description: "The built-in test receiver",
+  })
   if (application === undefined || subscription === undefined) throw new Error("the test application is gone while it is made")
   const route = { applicationId: application.id, subscriptionId: subscription.id }
   await remember(dataDir, FILE, route)

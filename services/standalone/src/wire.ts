@@ -8,7 +8,16 @@ import { openLog } from "@posthorn/log/open"
 import { judgeUrl, parseAllowedNetworks, type AddressPolicy } from "@posthorn/outbound"
 import { createUndiciSender } from "@posthorn/outbound/undici"
 import { projectorEvents, projectorLogFields, startProjector } from "@posthorn/projector"
-import { createCrypto, createLogger, encryptionKeys, Metrics, SecretBox, systemClock, type EnvConfig, type Lifecycle } from "@posthorn/runtime"
+import {
+  createCrypto,
+  createLogger,
+  encryptionKeys,
+  Metrics,
+  SecretBox,
+  systemClock,
+  type EnvConfig,
+  type Lifecycle,
+} from "@posthorn/runtime"
 import { startEmbeddedPostgres } from "@posthorn/store/embedded"
 import { createPostgresStore } from "@posthorn/store/postgres"
 import type { variables } from "./config.ts"
@@ -22,7 +31,8 @@ type Config = EnvConfig<typeof variables>
 export async function wire(config: Config, lifecycle: Lifecycle): Promise<WelcomeOptions> {
   const dataDir = resolve(config.dataDir)
   await openDataDir(dataDir)
-  const adminKey = config.adminKey === undefined ? await generated(dataDir, "admin-key", makeAdminKey) : { text: config.adminKey, fresh: false }
+  const adminKey =
+    config.adminKey === undefined ? await generated(dataDir, "admin-key", makeAdminKey) : { text: config.adminKey, fresh: false }
   const parts = await openParts(config, { dataDir, lifecycle })
   const { events, policy } = parts
   await lifecycle.start({
@@ -32,7 +42,12 @@ export async function wire(config: Config, lifecycle: Lifecycle): Promise<Welcom
   })
   await lifecycle.start({
     name: "delivery",
-    start: () => startDelivery({ ...parts, events: events.delivery, decryptSecret: (sealed, { subscription }) => parts.box.open(sealed, secretPlace(subscription, "secret")) }),
+    start: () =>
+      startDelivery({
+        ...parts,
+        events: events.delivery,
+        decryptSecret: (sealed, { subscription }) => parts.box.open(sealed, secretPlace(subscription, "secret")),
+      }),
     stop: (started) => started.stop(),
   })
   const gateway = await lifecycle.start({
@@ -72,7 +87,11 @@ async function openParts(config: Config, place: Place) {
     start: () => openLog({ ...config, postgresUrl }, { clientId: "posthorn-standalone", onError: (error) => events.own.logFault(error) }),
     stop: (started) => started.close(),
   })
-  const store = await lifecycle.start({ name: "store", start: () => createPostgresStore({ url: postgresUrl }), stop: (started) => started.close() })
+  const store = await lifecycle.start({
+    name: "store",
+    start: () => createPostgresStore({ url: postgresUrl }),
+    stop: (started) => started.close(),
+  })
   const analytics = await lifecycle.start({
     name: "analytics",
     start: () => createClickHouseAnalytics({ url: clickhouseUrl, retentionDays: config.analyticsRetentionDays }),
@@ -80,7 +99,19 @@ async function openParts(config: Config, place: Place) {
   })
   const sender = await lifecycle.start({ name: "sender", start: () => createUndiciSender({ policy }), stop: (started) => started.close() })
   const failed = (error: Error): void => lifecycle.fail(error)
-  return { log, store, analytics, sender, policy, metrics, events, failed, box: new SecretBox(keys), crypto: createCrypto(), clock: systemClock }
+  return {
+    log,
+    store,
+    analytics,
+    sender,
+    policy,
+    metrics,
+    events,
+    failed,
+    box: new SecretBox(keys),
+    crypto: createCrypto(),
+    clock: systemClock,
+  }
 }
 
 function eventsOf({ logLevel: level }: Config, metrics: Metrics) {
@@ -94,14 +125,22 @@ function eventsOf({ logLevel: level }: Config, metrics: Metrics) {
 
 async function postgres(config: Config, { dataDir, lifecycle }: Place): Promise<string> {
   if (config.postgresUrl !== undefined) return config.postgresUrl
-  const server = await lifecycle.start({ name: "postgres", start: () => startEmbeddedPostgres({ dataDir: join(dataDir, "postgres") }), stop: (started) => started.stop() })
+  const server = await lifecycle.start({
+    name: "postgres",
+    start: () => startEmbeddedPostgres({ dataDir: join(dataDir, "postgres") }),
+    stop: (started) => started.stop(),
+  })
   void server.crashed.then((tail) => lifecycle.fail(new Error(`the embedded Postgres ended: ${tail}`)))
   return server.url
 }
 
 async function clickhouse(config: Config, { dataDir, lifecycle }: Place, events: StandaloneEvents): Promise<string> {
   if (config.clickhouseUrl !== undefined) return config.clickhouseUrl
-  const start = () => startEmbeddedClickHouse({ dataDir: join(dataDir, "clickhouse"), onCrash: (crash) => events.engineCrashed(String(crash.cause), crash.restartInMs) })
+  const start = () =>
+    startEmbeddedClickHouse({
+      dataDir: join(dataDir, "clickhouse"),
+      onCrash: (crash) => events.engineCrashed(String(crash.cause), crash.restartInMs),
+    })
   return (await lifecycle.start({ name: "clickhouse", start, stop: (started) => started.stop() })).url
 }
 

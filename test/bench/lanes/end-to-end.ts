@@ -14,9 +14,22 @@ export async function endToEnd(): Promise<void> {
     const application = await posthorn.call<{ id: string }>("POST", "/v1/applications", { name: "bench" })
     const url = `http://127.0.0.1:${sink.port}/`
     await posthorn.call("POST", `/v1/applications/${application.id}/subscriptions`, { url, eventTypes: ["*"], secret: "generate" })
-    const { token } = await posthorn.call<{ token: string }>("POST", `/v1/applications/${application.id}/keys`, { name: "bench", role: "sender" })
+    const { token } = await posthorn.call<{ token: string }>("POST", `/v1/applications/${application.id}/keys`, {
+      name: "bench",
+      role: "sender",
+    })
     const body = JSON.stringify({ type: "bench.event", data: { text: "x".repeat(BYTES) } })
-    const plan = { host: "127.0.0.1", port: posthorn.httpPort, path: "/v1/events", headers: { "content-type": "application/json", authorization: `Bearer ${token}` }, body, connections: CONNECTIONS, requests: EVENTS, forMs: 60_000, expectStatus: 202 }
+    const plan = {
+      host: "127.0.0.1",
+      port: posthorn.httpPort,
+      path: "/v1/events",
+      headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+      body,
+      connections: CONNECTIONS,
+      requests: EVENTS,
+      forMs: 60_000,
+      expectStatus: 202,
+    }
     const count = async (): Promise<number> => ((await (await fetch(url)).json()) as { count: number }).count
     const ours = async (): Promise<number> => {
       const before = await count()
@@ -29,7 +42,8 @@ export async function endToEnd(): Promise<void> {
       }
       return (EVENTS / (performance.now() - started)) * 1000
     }
-    const baseline = async (): Promise<number> => EVENTS / (await runJson<{ seconds: number }>("bare-sender.ts", [url, `${EVENTS}`, `${BYTES}`])).seconds
+    const baseline = async (): Promise<number> =>
+      EVENTS / (await runJson<{ seconds: number }>("bare-sender.ts", [url, `${EVENTS}`, `${BYTES}`])).seconds
     await runLane({
       name: "end-to-end",
       about: `publish until arrived, ${EVENTS} events of ${body.length} B, concurrency ${CONNECTIONS}, projection on, against an undici loop with HMAC to the same sink`,

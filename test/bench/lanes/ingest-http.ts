@@ -11,8 +11,19 @@ export async function ingestHttp(): Promise<void> {
   const bare = await startListening("bare-http.ts")
   try {
     const application = await posthorn.call<{ id: string }>("POST", "/v1/applications", { name: "bench" })
-    const { token } = await posthorn.call<{ token: string }>("POST", `/v1/applications/${application.id}/keys`, { name: "bench", role: "sender" })
-    const base = { host: "127.0.0.1", path: "/v1/events", headers: { "content-type": "application/json", authorization: `Bearer ${token}` }, body: `{"type":"bench.event","data":${body}}`, connections: CONNECTIONS, forMs: FOR_MS, expectStatus: 202 }
+    const { token } = await posthorn.call<{ token: string }>("POST", `/v1/applications/${application.id}/keys`, {
+      name: "bench",
+      role: "sender",
+    })
+    const base = {
+      host: "127.0.0.1",
+      path: "/v1/events",
+      headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+      body: `{"type":"bench.event","data":${body}}`,
+      connections: CONNECTIONS,
+      forMs: FOR_MS,
+      expectStatus: 202,
+    }
     const latency = { p50Ms: 0, p99Ms: 0 }
     const rate = async (port: number): Promise<number> => {
       const result = await load({ ...base, port })

@@ -82,7 +82,10 @@ export function followOf(due: DeliveryDue, finished: AttemptFinished): Follow | 
   if (finished.state === DeliveryState.RETRYING) {
     assert(finished.nextAttemptAt, "a delivery that is tried again has a time for it")
     const firstAttemptAt = due.firstAttemptAt ?? attempt.startedAt
-    return { kind: "retry", due: create(DeliveryDueSchema, { ...due, attempt: due.attempt + 1, dueAt: finished.nextAttemptAt, firstAttemptAt, deferrals: 0 }) }
+    return {
+      kind: "retry",
+      due: create(DeliveryDueSchema, { ...due, attempt: due.attempt + 1, dueAt: finished.nextAttemptAt, firstAttemptAt, deferrals: 0 }),
+    }
   }
   if (finished.state !== DeliveryState.DEAD) return undefined
   const letter = create(DeadLetterRecordSchema, {

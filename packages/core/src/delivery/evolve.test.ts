@@ -1,6 +1,16 @@
 import { create } from "@bufbuild/protobuf"
 import { timestampFromMs } from "@bufbuild/protobuf/wkt"
-import { AttemptRecordSchema, AttemptSchema, DeliveryCreatedSchema, DeliveryDueSchema, DeliveryState, ErrorClass, EventAcceptedSchema, RetryPolicySchema, type AttemptRecord } from "@posthorn/proto"
+import {
+  AttemptRecordSchema,
+  AttemptSchema,
+  DeliveryCreatedSchema,
+  DeliveryDueSchema,
+  DeliveryState,
+  ErrorClass,
+  EventAcceptedSchema,
+  RetryPolicySchema,
+  type AttemptRecord,
+} from "@posthorn/proto"
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { classify } from "../attempt/classify.ts"
@@ -8,18 +18,38 @@ import { decideAttempt, decideCancelled, factsOf, followOf, REASONS } from "./de
 import { evolve, START } from "./evolve.ts"
 
 const event = create(EventAcceptedSchema, { eventId: "evt_1", applicationId: "app_1", type: "order.created", payload: new Uint8Array([1]) })
-const first = create(DeliveryDueSchema, { deliveryId: "dlv_1", subscriptionId: "sub_1", round: 1, attempt: 1, roundFirstAttempt: 1, event, createdAt: timestampFromMs(0), dueAt: timestampFromMs(0) })
+const first = create(DeliveryDueSchema, {
+  deliveryId: "dlv_1",
+  subscriptionId: "sub_1",
+  round: 1,
+  attempt: 1,
+  roundFirstAttempt: 1,
+  event,
+  createdAt: timestampFromMs(0),
+  dueAt: timestampFromMs(0),
+})
 
 /** All records of a delivery whose attempts end with these statuses, one a second. */
 function history(statuses: readonly number[], retryCount: number): AttemptRecord[] {
-  const records = [create(AttemptRecordSchema, { record: { case: "created", value: create(DeliveryCreatedSchema, { delivery: factsOf(first) }) } })]
+  const records = [
+    create(AttemptRecordSchema, { record: { case: "created", value: create(DeliveryCreatedSchema, { delivery: factsOf(first) }) } }),
+  ]
   let due = first
   let nowMs = 0
   for (const statusCode of statuses) {
     nowMs += 1000
     const attempt = create(AttemptSchema, { number: due.attempt, startedAt: timestampFromMs(nowMs), finishedAt: timestampFromMs(nowMs) })
-    const verdict = statusCode === 0 ? classify({ kind: "none", errorClass: ErrorClass.TIMEOUT, error: "" }, nowMs) : classify({ kind: "answer", statusCode, headers: {} }, nowMs)
-    const finished = decideAttempt({ due, attempt, verdict, policy: create(RetryPolicySchema, { retryCount, retryDelaySeconds: 1 }), nowMs })
+    const verdict =
+      statusCode === 0
+        ? classify({ kind: "none", errorClass: ErrorClass.TIMEOUT, error: "" }, nowMs)
+        : classify({ kind: "answer", statusCode, headers: {} }, nowMs)
+    const finished = decideAttempt({
+      due,
+      attempt,
+      verdict,
+      policy: create(RetryPolicySchema, { retryCount, retryDelaySeconds: 1 }),
+      nowMs,
+    })
     records.push(create(AttemptRecordSchema, { record: { case: "finished", value: finished } }))
     const follow = followOf(due, finished)
     if (follow?.kind !== "retry") return records

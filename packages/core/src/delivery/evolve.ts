@@ -44,7 +44,13 @@ export function evolve(standing: Standing, record: AttemptRecord): Standing {
     }
     case "finished": {
       const { state, round, attempt, nextAttemptAt, reason } = record.record.value
-      return { state, round, attemptCount: attempt?.number ?? 0, nextAttemptAtMs: nextAttemptAt ? timestampMs(nextAttemptAt) : undefined, reason }
+      return {
+        state,
+        round,
+        attemptCount: attempt?.number ?? 0,
+        nextAttemptAtMs: nextAttemptAt ? timestampMs(nextAttemptAt) : undefined,
+        reason,
+      }
     }
     case "settled": {
       const { state, round, attemptCount, reason } = record.record.value

@@ -77,22 +77,34 @@ function violationsOf(input: PublishInput, context: AcceptContext): Violation[] 
   check("type", input.type.length <= limits.EVENT_TYPE_LENGTH_MAX, `must have at most ${limits.EVENT_TYPE_LENGTH_MAX} characters`)
   check("content_type", contentType.length <= 200 && CONTENT_TYPE.test(contentType), "must be a media type, like application/json")
   const published = context.onlySubscriptionId === undefined
-  if (published && !input.wellFormed && isJsonType(contentType)) check("payload", parsesAsJson(input.payload), `must be JSON in UTF-8, as its content type ${contentType} says`)
-  for (const [field, key] of [["id", input.id], ["idempotency_key", input.idempotencyKey]] as const) {
-    check(field, key.length <= limits.IDEMPOTENCY_KEY_LENGTH_MAX && !CONTROL.test(key), `must have at most ${limits.IDEMPOTENCY_KEY_LENGTH_MAX} characters and no control characters`)
+  if (published && !input.wellFormed && isJsonType(contentType))
+    check("payload", parsesAsJson(input.payload), `must be JSON in UTF-8, as its content type ${contentType} says`)
+  for (const [field, key] of [
+    ["id", input.id],
+    ["idempotency_key", input.idempotencyKey],
+  ] as const) {
+    check(
+      field,
+      key.length <= limits.IDEMPOTENCY_KEY_LENGTH_MAX && !CONTROL.test(key),
+      `must have at most ${limits.IDEMPOTENCY_KEY_LENGTH_MAX} characters and no control characters`,
+    )
   }
   details.push(...metadataViolations(input.metadata))
-  if (input.deliverAtMs !== undefined) check("deliver_at", input.deliverAtMs <= context.nowMs + limits.DELIVER_AHEAD_MS_MAX, "must be at most 30 days ahead")
+  if (input.deliverAtMs !== undefined)
+    check("deliver_at", input.deliverAtMs <= context.nowMs + limits.DELIVER_AHEAD_MS_MAX, "must be at most 30 days ahead")
   return details
 }
 
 function metadataViolations(metadata: Readonly<Record<string, string>>): Violation[] {
   const entries = Object.entries(metadata)
   const details: Violation[] = []
-  if (entries.length > limits.METADATA_ENTRIES_MAX) details.push({ field: "metadata", reason: `must have at most ${limits.METADATA_ENTRIES_MAX} entries` })
+  if (entries.length > limits.METADATA_ENTRIES_MAX)
+    details.push({ field: "metadata", reason: `must have at most ${limits.METADATA_ENTRIES_MAX} entries` })
   for (const [name, value] of entries.slice(0, limits.METADATA_ENTRIES_MAX)) {
-    if (name === "" || name.length > limits.METADATA_NAME_LENGTH_MAX) details.push({ field: "metadata", reason: `names must have 1 to ${limits.METADATA_NAME_LENGTH_MAX} characters` })
-    if (value.length > limits.METADATA_VALUE_LENGTH_MAX) details.push({ field: `metadata.${name.slice(0, 100)}`, reason: `must have at most ${limits.METADATA_VALUE_LENGTH_MAX} characters` })
+    if (name === "" || name.length > limits.METADATA_NAME_LENGTH_MAX)
+      details.push({ field: "metadata", reason: `names must have 1 to ${limits.METADATA_NAME_LENGTH_MAX} characters` })
+    if (value.length > limits.METADATA_VALUE_LENGTH_MAX)
+      details.push({ field: `metadata.${name.slice(0, 100)}`, reason: `must have at most ${limits.METADATA_VALUE_LENGTH_MAX} characters` })
   }
   return details
 }

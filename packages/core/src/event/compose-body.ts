@@ -21,7 +21,9 @@ export function composeBody(event: EventAccepted, style: BodyStyle, toBase64: (b
   if (!envelope) return { bytes: event.payload, contentType: event.contentType }
   assert(event.occurredAt, "an accepted event has a time")
   const timestamp = timestampDate(event.occurredAt).toISOString()
-  const head = encoder.encode(`{"id":${JSON.stringify(event.eventId)},"event":${JSON.stringify(event.type)},"timestamp":"${timestamp}","data":`)
+  const head = encoder.encode(
+    `{"id":${JSON.stringify(event.eventId)},"event":${JSON.stringify(event.type)},"timestamp":"${timestamp}","data":`,
+  )
   const { data, note } = dataOf(event, toBase64)
   const tail = encoder.encode(`${note},"metadata":${JSON.stringify(event.metadata)}}`)
   const bytes = new Uint8Array(head.length + data.length + tail.length)
@@ -34,7 +36,8 @@ export function composeBody(event: EventAccepted, style: BodyStyle, toBase64: (b
 function dataOf(event: EventAccepted, toBase64: (bytes: Uint8Array) => string): { data: Uint8Array; note: string } {
   if (event.payload.length === 0) return { data: encoder.encode("null"), note: "" }
   // What was published as JSON was checked when it was accepted; what came in by ingest was not.
-  if (isJsonType(event.contentType) && (event.onlySubscriptionId === "" || parsesAsJson(event.payload))) return { data: event.payload, note: "" }
+  if (isJsonType(event.contentType) && (event.onlySubscriptionId === "" || parsesAsJson(event.payload)))
+    return { data: event.payload, note: "" }
   try {
     return { data: encoder.encode(JSON.stringify(decoder.decode(event.payload))), note: "" }
   } catch {

@@ -4,7 +4,14 @@ import { DueQueue } from "./due-queue.ts"
 import { FairLanes, type LaneRules } from "./fair-lanes.ts"
 
 const free: LaneRules = { concurrencyMax: 64, intervalMs: 0 }
-const entry = (laneId: string, value: string, more: Partial<Parameters<FairLanes<string>["put"]>[0]> = {}) => ({ laneId, ownerId: `owner of ${laneId}`, laneClass: "live" as const, rules: free, value, ...more })
+const entry = (laneId: string, value: string, more: Partial<Parameters<FairLanes<string>["put"]>[0]> = {}) => ({
+  laneId,
+  ownerId: `owner of ${laneId}`,
+  laneClass: "live" as const,
+  rules: free,
+  value,
+  ...more,
+})
 
 function takeAll(lanes: FairLanes<string>, nowMs = 0): string[] {
   const values: string[] = []
@@ -60,7 +67,11 @@ test("everything that is put is taken exactly once, within the lanes' limits, wh
   const step = fc.oneof(
     fc.record({ do: fc.constant("put" as const), lane: fc.nat(5), bulk: fc.boolean() }),
     fc.record({ do: fc.constant("take" as const) }),
-    fc.record({ do: fc.constant("done" as const), pace: fc.constantFrom("grow" as const, "shrink" as const, "keep" as const), wait: fc.nat(50) }),
+    fc.record({
+      do: fc.constant("done" as const),
+      pace: fc.constantFrom("grow" as const, "shrink" as const, "keep" as const),
+      wait: fc.nat(50),
+    }),
   )
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
@@ -69,7 +80,14 @@ test("everything that is put is taken exactly once, within the lanes' limits, wh
       let [put, taken, nowMs] = [0, 0, 0]
       for (const each of steps) {
         nowMs++
-        if (each.do === "put") lanes.put(entry(`${each.lane}`, `${put++}`, { laneClass: each.bulk ? "bulk" : "live", rules: { concurrencyMax: 3, intervalMs: each.lane } }), nowMs)
+        if (each.do === "put")
+          lanes.put(
+            entry(`${each.lane}`, `${put++}`, {
+              laneClass: each.bulk ? "bulk" : "live",
+              rules: { concurrencyMax: 3, intervalMs: each.lane },
+            }),
+            nowMs,
+          )
         const next = each.do === "take" ? lanes.take(nowMs) : undefined
         if (next) {
           taken++

@@ -11,7 +11,7 @@ const HOUR_MS = 60 * MINUTE_MS
 /** The times of all attempts when every one fails at once. */
 function attempts(policy: Parameters<typeof nextAttemptAt>[0]["policy"]): number[] {
   const times = [0]
-  for (let now: number | undefined = 0; now !== undefined && times.length < 200; ) {
+  for (let now: number | undefined = 0; now !== undefined && times.length < 200;) {
     now = nextAttemptAt({ policy, failures: times.length, firstAttemptAtMs: 0, nowMs: now })
     if (now !== undefined) times.push(now)
   }

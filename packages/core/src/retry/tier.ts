@@ -23,4 +23,5 @@ export function tierFor(waitMs: number): RetryTier {
  * When a record in a tier is looked at again: at its due time, or when the tier's delay has passed since it was appended, whichever is first.
  * A due time that a jump of the clock put far ahead holds a tier up no longer than its delay.
  */
-export const wakeAt = (tier: RetryTier, appendedAtMs: number, dueAtMs: number): number => Math.min(dueAtMs, appendedAtMs + tierDelayMs(tier))
+export const wakeAt = (tier: RetryTier, appendedAtMs: number, dueAtMs: number): number =>
+  Math.min(dueAtMs, appendedAtMs + tierDelayMs(tier))

@@ -10,9 +10,16 @@ import { sign } from "./sign.ts"
 import { verifySource } from "./verify.ts"
 
 const crypto: Crypto = {
-  hmacSha256: (secret) => ({ digest: (parts, encoding) => parts.reduce((mac, part) => mac.update(part), createHmac("sha256", createSecretKey(secret))).digest(encoding) }),
+  hmacSha256: (secret) => ({
+    digest: (parts, encoding) =>
+      parts.reduce((mac, part) => mac.update(part), createHmac("sha256", createSecretKey(secret))).digest(encoding),
+  }),
   ed25519: (seed) => {
-    const key = createPrivateKey({ key: Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), seed]), format: "der", type: "pkcs8" })
+    const key = createPrivateKey({
+      key: Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), seed]),
+      format: "der",
+      type: "pkcs8",
+    })
     return { sign: (parts) => signBytes(null, Buffer.concat(parts), key).toString("base64") }
   },
   fromBase64: (text) => (/^[A-Za-z0-9+/]+={0,2}$/.test(text) ? Buffer.from(text, "base64") : undefined),
@@ -21,20 +28,34 @@ const crypto: Crypto = {
 }
 const secretOf = (text: string) => prepareSecret(text, crypto)
 const bytes = (text: string) => new TextEncoder().encode(text)
-const spec = { id: "msg_p5jXN8AQM9LWM0D4loKWxJek", timestampSeconds: 1614265330, body: bytes('{"test": 2432232314}'), style: SignatureStyle.STANDARD }
+const spec = {
+  id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
+  timestampSeconds: 1614265330,
+  body: bytes('{"test": 2432232314}'),
+  style: SignatureStyle.STANDARD,
+}
 const body = fc.uint8Array({ maxLength: 300 })
 
 test("Standard Webhooks v1 signs as the published vector", () => {
-  expect(sign({ ...spec, secrets: [secretOf("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")] })["webhook-signature"]).toBe("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
+  expect(sign({ ...spec, secrets: [secretOf("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")] })["webhook-signature"]).toBe(
+    "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+  )
 })
 
 test("Standard Webhooks v1a signs as the published vector", () => {
   const secret = secretOf("whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==")
-  expect(sign({ ...spec, secrets: [secret] })["webhook-signature"]).toBe("v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==")
+  expect(sign({ ...spec, secrets: [secret] })["webhook-signature"]).toBe(
+    "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==",
+  )
 })
 
 test("the hub style signs as GitHub's published vector", () => {
-  const headers = sign({ ...spec, body: bytes("Hello, World!"), secrets: [secretOf("It's a Secret to Everybody")], style: SignatureStyle.HUB })
+  const headers = sign({
+    ...spec,
+    body: bytes("Hello, World!"),
+    secrets: [secretOf("It's a Secret to Everybody")],
+    style: SignatureStyle.HUB,
+  })
   expect(headers["x-hub-signature-256"]).toBe("sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")
 })
 
@@ -47,7 +68,11 @@ test("during a rotation both secrets sign, and receivers with either accept, by 
   const [older, newer] = [0, 1].map(() => `whsec_${randomBytes(32).toString("base64")}`) as [string, string]
   fc.assert(
     fc.property(fc.json(), (json) => {
-      const headers = { ...sign({ ...spec, timestampSeconds: nowSeconds, body: bytes(json), secrets: [secretOf(newer), secretOf(older)] }), "webhook-id": spec.id, "webhook-timestamp": `${nowSeconds}` }
+      const headers = {
+        ...sign({ ...spec, timestampSeconds: nowSeconds, body: bytes(json), secrets: [secretOf(newer), secretOf(older)] }),
+        "webhook-id": spec.id,
+        "webhook-timestamp": `${nowSeconds}`,
+      }
       for (const secret of [older, newer]) {
         expect(() => new Webhook(secret).verify(json, headers)).not.toThrow()
         expect(() => new SvixWebhook(secret).verify(json, headers)).not.toThrow()
@@ -61,9 +86,16 @@ test("during a rotation both secrets sign, and receivers with either accept, by 
 test("the hub signature is accepted by GitHub's library, and its signature by ours", async () => {
   await fc.assert(
     fc.asyncProperty(fc.json(), async (json) => {
-      const ours = sign({ ...spec, body: bytes(json), secrets: [secretOf("s3cret")], style: SignatureStyle.HUB })["x-hub-signature-256"] ?? ""
+      const ours =
+        sign({ ...spec, body: bytes(json), secrets: [secretOf("s3cret")], style: SignatureStyle.HUB })["x-hub-signature-256"] ?? ""
       expect(await octokitVerify("s3cret", json, ours)).toBe(true)
-      const question = { scheme: SourceScheme.HUB, headers: { "x-hub-signature-256": await octokitSign("s3cret", json) }, body: bytes(json), secret: secretOf("s3cret"), nowSeconds: 0 }
+      const question = {
+        scheme: SourceScheme.HUB,
+        headers: { "x-hub-signature-256": await octokitSign("s3cret", json) },
+        body: bytes(json),
+        secret: secretOf("s3cret"),
+        nowSeconds: 0,
+      }
       expect(verifySource(question, crypto)).toBe(true)
     }),
     { numRuns: 50 },
@@ -81,7 +113,11 @@ test("what we sign we verify, and no body with a bit changed, nor with another s
     fc.property(fc.constantFrom(...schemes), body, fc.string(), fc.nat(), ([scheme, style], content, text, at) => {
       const secret = secretOf(text)
       const nowSeconds = 1_700_000_000
-      const headers = { ...sign({ id: "msg", timestampSeconds: nowSeconds, body: content, secrets: [secret], style }), "webhook-id": "msg", "webhook-timestamp": `${nowSeconds}` }
+      const headers = {
+        ...sign({ id: "msg", timestampSeconds: nowSeconds, body: content, secrets: [secret], style }),
+        "webhook-id": "msg",
+        "webhook-timestamp": `${nowSeconds}`,
+      }
       const verify = (more: object) => verifySource({ scheme, headers, body: content, secret, nowSeconds, ...more }, crypto)
       expect(verify({})).toBe(true)
       expect(verify({ secret: secretOf(`${text}x`) })).toBe(false)
@@ -97,7 +133,16 @@ test("what we sign we verify, and no body with a bit changed, nor with another s
 test("a Standard Webhooks timestamp is refused five minutes from now, either way, and when it is no integer", () => {
   const secret = secretOf("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
   const verifyAt = (nowSeconds: number, timestamp = `${spec.timestampSeconds}`) =>
-    verifySource({ scheme: SourceScheme.STANDARD_WEBHOOKS, body: spec.body, secret, nowSeconds, headers: { ...sign({ ...spec, secrets: [secret] }), "webhook-id": spec.id, "webhook-timestamp": timestamp } }, crypto)
+    verifySource(
+      {
+        scheme: SourceScheme.STANDARD_WEBHOOKS,
+        body: spec.body,
+        secret,
+        nowSeconds,
+        headers: { ...sign({ ...spec, secrets: [secret] }), "webhook-id": spec.id, "webhook-timestamp": timestamp },
+      },
+      crypto,
+    )
   expect([-301, -300, 0, 300, 301].map((apart) => verifyAt(spec.timestampSeconds + apart))).toEqual([false, true, true, true, false])
   expect(verifyAt(spec.timestampSeconds, "1614265330.0")).toBe(false)
 })

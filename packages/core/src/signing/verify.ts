@@ -27,7 +27,13 @@ export function verifySource(question: VerifyQuestion, crypto: Crypto): boolean 
     case SourceScheme.HUB:
       return same(`sha256=${secret.plain.digest([body], "hex")}`, one(headers["x-hub-signature-256"]).toLowerCase(), crypto)
     case SourceScheme.X_SIGNATURE:
-      return same(secret.plain.digest([body], "hex"), one(headers["x-signature"]).toLowerCase().replace(/^sha256=/, ""), crypto)
+      return same(
+        secret.plain.digest([body], "hex"),
+        one(headers["x-signature"])
+          .toLowerCase()
+          .replace(/^sha256=/, ""),
+        crypto,
+      )
     case SourceScheme.STANDARD_WEBHOOKS:
       return verifyStandard(question, crypto)
     default:

@@ -71,7 +71,14 @@ export async function appendRecords(options: AppendOptions, records: readonly Pl
     const [partition, record] = [moved.get(group.number), records[index]]
     assert(partition !== undefined && record !== undefined, "an answer for every partition, in the order of the records")
     const { key, value } = record
-    return { topic: group.topic, partition: group.partition, offset: partition.first + rank, key, value, appendedAtMs: partition.appendedAtMs }
+    return {
+      topic: group.topic,
+      partition: group.partition,
+      offset: partition.first + rank,
+      key,
+      value,
+      appendedAtMs: partition.appendedAtMs,
+    }
   })
 }
 

@@ -1,10 +1,16 @@
-import type { Topic } from "@posthorn/core"
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import type { LogRecord } from "../event-log.ts"
 import { RecentRecords } from "./recent-records.ts"
 
-const recordAt = (partition: number, offset: number, size = 1): LogRecord => ({ topic: "events" as Topic, partition, offset, key: "k", value: new Uint8Array(size), appendedAtMs: 0 })
+const recordAt = (partition: number, offset: number, size = 1): LogRecord => ({
+  topic: "events",
+  partition,
+  offset,
+  key: "k",
+  value: new Uint8Array(size),
+  appendedAtMs: 0,
+})
 
 test("answers what the log holds from any offset on, or nothing at all, never a gap", () => {
   const step = fc.record({ partition: fc.nat(1), others: fc.nat(2), count: fc.integer({ min: 1, max: 5 }) })
@@ -21,7 +27,9 @@ test("answers what the log holds from any offset on, or nothing at all, never a 
       const found = recent.read({ topic: "events", partition: 0, from, records, bytes: 1000 })
       if (found === undefined) return
       expect(found.length).toBeGreaterThan(0)
-      expect(found.map(({ offset }) => offset)).toEqual(Array.from({ length: Math.min(records, (next[0] ?? 0) - from) }, (_, index) => from + index))
+      expect(found.map(({ offset }) => offset)).toEqual(
+        Array.from({ length: Math.min(records, (next[0] ?? 0) - from) }, (_, index) => from + index),
+      )
     }),
   )
 })

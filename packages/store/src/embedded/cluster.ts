@@ -53,7 +53,11 @@ async function initdb({ directory, binaries, account }: Cluster, passwordFile: s
   await chmod(program, 0o755).catch(() => undefined) // Installed by somebody else: then it is executable or the next line says so.
   const command = await runAs({ account, program, args, enters: [directory] })
   try {
-    await promisify(execFile)(command.file, command.args, { ...command.identity, cwd: directory, env: { LC_ALL: "C", PATH: "/usr/bin:/bin" } })
+    await promisify(execFile)(command.file, command.args, {
+      ...command.identity,
+      cwd: directory,
+      env: { LC_ALL: "C", PATH: "/usr/bin:/bin" },
+    })
   } catch (error) {
     const said = error instanceof Error && "stderr" in error ? String(error.stderr).trim() : ""
     throw new Error(`the embedded database could not be made in ${directory}: ${said}`, { cause: error })

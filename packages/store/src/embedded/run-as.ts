@@ -28,7 +28,11 @@ export async function runAs({ account, program, args, enters }: Run): Promise<Co
   const { uid, gid } = account
   if (!reachable.includes(false)) return { file: program, args, identity: { uid, gid } }
   const capability = ["--inh-caps", "+dac_override", "--ambient-caps", "+dac_override"]
-  return { file: "setpriv", args: ["--reuid", String(uid), "--regid", String(gid), "--clear-groups", ...capability, program, ...args], identity: {} }
+  return {
+    file: "setpriv",
+    args: ["--reuid", String(uid), "--regid", String(gid), "--clear-groups", ...capability, program, ...args],
+    identity: {},
+  }
 }
 
 async function mayEnter(account: Account, folder: string): Promise<boolean> {
