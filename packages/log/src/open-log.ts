@@ -39,7 +39,7 @@ export function openLog(settings: LogSettings, { clientId, onError }: OpenLogOpt
     })
   }
   if (postgresUrl === undefined) throw new Error("the log needs Kafka's brokers or a Postgres URL")
-  return createPostgresLog({ url: postgresUrl, partitions })
+  return createPostgresLog({ url: postgresUrl, partitions, onError })
 }
 
 /** What is wrong with settings that each are right by themselves. */

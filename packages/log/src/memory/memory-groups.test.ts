@@ -1,4 +1,4 @@
-import { membershipConformance } from "../pull/membership-conformance.ts"
+import { membershipConformance } from "../conformance/membership-conformance.ts"
 import { MemoryGroups } from "./memory-groups.ts"
 
 membershipConformance("memory", async () => {

@@ -1,7 +1,7 @@
 import { startPostgres, type PostgresServer } from "@posthorn/testkit/postgres"
 import { Pool } from "pg"
 import { afterAll, beforeAll, onTestFinished } from "vitest"
-import { membershipConformance } from "../pull/membership-conformance.ts"
+import { membershipConformance } from "../conformance/membership-conformance.ts"
 import { PostgresMembership } from "./postgres-membership.ts"
 import { prepareSchema } from "./schema.ts"
 

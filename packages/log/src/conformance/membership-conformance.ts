@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import type { Claim, Membership } from "./membership.ts"
+import type { Claim, Membership } from "../pull/membership.ts"
 
 export interface MembershipFixture {
   /** A further member of one group on `deliveries`, with four partitions that hold ten records each. */
