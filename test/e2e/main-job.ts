@@ -147,7 +147,10 @@ export function mainJob(title: string, start: () => Promise<Installation>): void
           },
           { timeoutMs: 120_000, intervalMs: 250, what: "everything acknowledged at the receiver" },
         )
-        const [acknowledged, arrived] = [ledger.ingest.size + ledger.publish.size, received("/github").length + received("/published").length]
+        const [acknowledged, arrived] = [
+          ledger.ingest.size + ledger.publish.size,
+          received("/github").length + received("/published").length,
+        ]
         process.stdout.write(`${title}: ${acknowledged} acknowledged, 0 lost, ${arrived - acknowledged} arrived more than once\n`)
         check("ingest", ledger.ingest, received("/github"))
         check("publish", ledger.publish, received("/published"))
