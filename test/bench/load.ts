@@ -21,6 +21,8 @@ export interface LoadPlan {
 export interface LoadResult {
   readonly answers: number
   readonly wrong: number
+  /** Unix milliseconds at which the first request was sent. */
+  readonly startedAtMs: number
   readonly seconds: number
   readonly p50Ms: number
   readonly p99Ms: number
@@ -41,6 +43,7 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
   )
   const latencies: number[] = []
   let [sent, wrong] = [0, 0]
+  const startedAtMs = Date.now()
   const started = performance.now()
   const goesOn = (): boolean => performance.now() - started < plan.forMs && (plan.requests === undefined || sent < plan.requests)
   await Promise.all(
@@ -62,7 +65,7 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
   const seconds = (performance.now() - started) / 1000
   latencies.sort((a, b) => a - b)
   const at = (share: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0
-  return { answers: latencies.length, wrong, seconds, p50Ms: at(0.5), p99Ms: at(0.99) }
+  return { answers: latencies.length, wrong, startedAtMs, seconds, p50Ms: at(0.5), p99Ms: at(0.99) }
 }
 
 /** Answers the status of the next response on a connection; 0 when the connection is gone. Understands answers with a content-length. */

@@ -182,6 +182,8 @@ export const FINISHED_TRIES_MAX = 20_000
 
 // The views.
 
+/** From one projection transaction to the next while there is work: how far the status views may lag behind for the sake of fuller ones. */
+export const PROJECT_INTERVAL_MS = 40
 /** Records of one projection transaction. */
 export const PROJECT_RECORDS_MAX = 5000
 /** Rows of one ClickHouse insert. */
@@ -234,6 +236,6 @@ export const RETENTION_ROWS_MAX = 5000
 /** Statements of housekeeping in a row; the rest waits for the next round. */
 export const RETENTION_STATEMENTS_MAX = 200
 /** Records of one partition that a log in Postgres keeps in memory for readers of the same process; twice as many at times. */
-export const RECENT_RECORDS_MAX = 1000
+export const RECENT_RECORDS_MAX = 200
 /** Bytes of the same. */
 export const RECENT_BYTES_MAX = 512 * KIB

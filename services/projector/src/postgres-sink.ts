@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises"
 import { decodeRecord, foldStatus, idsNamedBy, limits, type ProjectedRecord } from "@posthorn/core"
 import { poisonLetter, type EventLog, type GroupHandler, type LogRecord, type NewRecord, type OwnedPartition } from "@posthorn/log"
 import type { Clock } from "@posthorn/runtime"
@@ -19,7 +20,7 @@ const BATCH = { recordsMax: limits.PROJECT_RECORDS_MAX, bytesMax: limits.PROJECT
 
 /**
  * Projects into the status store, exactly once: the store's own positions count, the group's commits only say what need not be read again.
- * One transaction is in flight; what arrives meanwhile goes together in the next. While the store is away the window of each partition holds its reader back.
+ * One transaction is in flight, the first at once and the next no sooner than `PROJECT_INTERVAL_MS` later; what arrives meanwhile goes together. While the store is away the window of each partition holds its reader back.
  */
 export class PostgresSink implements Pick<GroupHandler, "assigned" | "records" | "revoked"> {
   readonly #options: PostgresSinkOptions
@@ -54,7 +55,12 @@ export class PostgresSink implements Pick<GroupHandler, "assigned" | "records" |
 
   async #run(): Promise<void> {
     this.#busy = true
-    while (this.#queue.records > 0 && !this.#options.signal.aborted) await this.#project(this.#queue.take(BATCH))
+    while (this.#queue.records > 0 && !this.#options.signal.aborted) {
+      const pace = wait(limits.PROJECT_INTERVAL_MS)
+      await this.#project(this.#queue.take(BATCH))
+      // A transaction costs as much as the rows of a hundred events: under load they go together.
+      if (this.#queue.records < limits.PROJECT_RECORDS_MAX) await pace
+    }
     this.#busy = false
   }
 
