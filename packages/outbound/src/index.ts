@@ -1,4 +1,3 @@
 export * from "./attempt-sender.ts"
-export { type AddressPolicy, type ParsedServers, parseDnsServers } from "./guard/address-policy.ts"
-export { type ParsedNetworks, parseAllowedNetworks } from "./guard/networks.ts"
-export { judgeUrl, type UrlJudgement, type UrlRule } from "./guard/url-rules.ts"
+export { type AddressPolicy, addressPolicy, type PolicySettings } from "./guard/address-policy.ts"
+export { judgeUrl, type UrlJudgement, urlJudge, type UrlRule } from "./guard/url-rules.ts"

@@ -81,6 +81,16 @@ export const hostPort: Parser<string> = {
   },
 }
 
+/** An IP address, with a port or without; an IPv6 address with a port stands in brackets. */
+export const addressMaybePort: Parser<string> = {
+  expects: "an IP address, with a port or without (10.0.0.2, 10.0.0.2:53, [fd00::2]:53)",
+  parse: (given) => {
+    const [, ipv6, ipv4 = "", number = ""] = /^(?:\[([0-9a-fA-F:.]+)\]|([\d.]+)):(\d{1,5})$/.exec(given) ?? []
+    const withPort = isIP(ipv6 ?? ipv4) !== 0 && Number(number) >= 1 && Number(number) <= 65_535
+    return isIP(given) !== 0 || withPort ? given : undefined
+  },
+}
+
 /** A network in CIDR notation, or the word `loopback`. */
 export const network: Parser<string> = {
   expects: "a network such as 10.0.0.0/8 or fd00::/8, or loopback",

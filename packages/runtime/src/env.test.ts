@@ -1,6 +1,20 @@
 import { describe, expect, expectTypeOf, test } from "vitest"
 import { type EnvTable, helpText, readEnv } from "./env.ts"
-import { boolean, duration, hostPort, integer, jsonOrCommaList, list, matching, network, oneOf, port, text, url } from "./env-parsers.ts"
+import {
+  addressMaybePort,
+  boolean,
+  duration,
+  hostPort,
+  integer,
+  jsonOrCommaList,
+  list,
+  matching,
+  network,
+  oneOf,
+  port,
+  text,
+  url,
+} from "./env-parsers.ts"
 
 const table = {
   port: { name: "APP_PORT", meaning: "where to listen", parser: port, default: "8080" },
@@ -72,6 +86,11 @@ describe("parsers", () => {
     ["url", "127.0.0.1:8123", undefined, url("http")],
     ["url", "http://", undefined, url("http")],
     ["url", "postgres:///db", undefined, url("postgres")],
+    ["addressMaybePort", "10.0.0.2", "10.0.0.2", addressMaybePort],
+    ["addressMaybePort", "[fd00::2]:53", "[fd00::2]:53", addressMaybePort],
+    ["addressMaybePort", "fd00::2", "fd00::2", addressMaybePort],
+    ["addressMaybePort", "dns.example.com:53", undefined, addressMaybePort],
+    ["addressMaybePort", "10.0.0.2:0", undefined, addressMaybePort],
     ["hostPort", "kafka-1.internal:9092", "kafka-1.internal:9092", hostPort],
     ["hostPort", "[::1]:9092", "[::1]:9092", hostPort],
     ["hostPort", "::1:9092", undefined, hostPort],

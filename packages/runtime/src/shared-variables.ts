@@ -1,5 +1,18 @@
 import type { EnvTable } from "./env.ts"
-import { boolean, hostPort, integer, jsonOrCommaList, list, matching, network, oneOf, port, text, url } from "./env-parsers.ts"
+import {
+  addressMaybePort,
+  boolean,
+  hostPort,
+  integer,
+  jsonOrCommaList,
+  list,
+  matching,
+  network,
+  oneOf,
+  port,
+  text,
+  url,
+} from "./env-parsers.ts"
 import { LOG_LEVELS } from "./logger.ts"
 import { encryptionKeys } from "./secret-box.ts"
 
@@ -66,7 +79,7 @@ export const sharedVariables = {
     name: "POSTHORN_DNS_SERVERS",
     meaning: "servers that resolve the names of endpoints",
     unset: "the system's",
-    parser: list(hostPort),
+    parser: list(addressMaybePort),
   },
   corsOrigins: {
     name: "CORS_ORIGINS",

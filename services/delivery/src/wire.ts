@@ -1,6 +1,6 @@
-import { assert, secretPlace } from "@posthorn/core"
+import { secretPlace } from "@posthorn/core"
 import { openLog } from "@posthorn/log/open"
-import { parseAllowedNetworks } from "@posthorn/outbound"
+import { addressPolicy } from "@posthorn/outbound"
 import { createUndiciSender } from "@posthorn/outbound/undici"
 import {
   checkHealth,
@@ -26,9 +26,7 @@ export async function wire(config: EnvConfig<typeof variables>, lifecycle: Lifec
   metrics.addProcessMetrics()
   const events = deliveryEvents(createLogger({ service: "delivery", level: config.logLevel, fields: LOG_FIELDS }), metrics)
   const box = new SecretBox(config.encryptionKeys)
-  const networks = parseAllowedNetworks(config.allowPrivateNetworks.join(","))
-  assert("ok" in networks, "the configuration has judged the networks")
-  const policy = { allowedNetworks: networks.ok, httpAllowed: true, dnsServers: config.dnsServers ?? [] }
+  const policy = addressPolicy(config)
 
   const log = await lifecycle.start({
     name: "log",

@@ -1,7 +1,6 @@
 import { createClickHouseAnalytics } from "@posthorn/analytics/clickhouse"
-import { assert } from "@posthorn/core"
 import { openLog } from "@posthorn/log/open"
-import { judgeUrl, parseAllowedNetworks } from "@posthorn/outbound"
+import { addressPolicy, urlJudge } from "@posthorn/outbound"
 import { createCrypto, createLogger, Metrics, SecretBox, systemClock, type EnvConfig, type Lifecycle } from "@posthorn/runtime"
 import { createPostgresStore } from "@posthorn/store/postgres"
 import type { variables } from "./config.ts"
@@ -47,18 +46,8 @@ export async function wire(config: Config, lifecycle: Lifecycle): Promise<void> 
         clock: systemClock,
         metrics,
         events,
-        judgeUrl: urlJudge(config.allowPrivateNetworks),
+        judgeUrl: urlJudge(addressPolicy(config)),
       }),
     stop: (gateway) => gateway.stop(),
   })
-}
-
-function urlJudge(networks: readonly string[]): (url: string) => string | undefined {
-  const allowed = parseAllowedNetworks(networks.join(","))
-  assert("ok" in allowed, "the configuration has judged the networks")
-  const policy = { allowedNetworks: allowed.ok, httpAllowed: true, dnsServers: [] }
-  return (url) => {
-    const judgement = judgeUrl(url, policy)
-    return "ok" in judgement ? undefined : judgement.reason
-  }
 }

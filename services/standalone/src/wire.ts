@@ -5,7 +5,7 @@ import { assert, secretPlace } from "@posthorn/core"
 import { deliveryEvents, deliveryLogFields, startDelivery } from "@posthorn/delivery"
 import { gatewayEvents, gatewayLogFields, startGateway } from "@posthorn/gateway"
 import { openLog } from "@posthorn/log/open"
-import { judgeUrl, parseAllowedNetworks, type AddressPolicy } from "@posthorn/outbound"
+import { addressPolicy, urlJudge, type AddressPolicy } from "@posthorn/outbound"
 import { createUndiciSender } from "@posthorn/outbound/undici"
 import { projectorEvents, projectorLogFields, startProjector } from "@posthorn/projector"
 import {
@@ -144,18 +144,9 @@ async function clickhouse(config: Config, { dataDir, lifecycle }: Place, events:
   return (await lifecycle.start({ name: "clickhouse", start, stop: (started) => started.stop() })).url
 }
 
-function urlJudge(policy: AddressPolicy): (url: string) => string | undefined {
-  return (url) => {
-    const judgement = judgeUrl(url, policy)
-    return "ok" in judgement ? undefined : judgement.reason
-  }
-}
-
 const LOOPBACK = /^(localhost|127\..*|::1)$/
 
 /** What deliveries may reach: this machine too, as long as nobody else can reach us. */
 function policyOf({ host, allowPrivateNetworks, dnsServers }: Config): AddressPolicy {
-  const networks = parseAllowedNetworks((allowPrivateNetworks ?? (LOOPBACK.test(host) ? ["loopback"] : [])).join(","))
-  assert("ok" in networks, "the configuration has judged the networks")
-  return { allowedNetworks: networks.ok, httpAllowed: true, dnsServers: dnsServers ?? [] }
+  return addressPolicy({ allowPrivateNetworks: allowPrivateNetworks ?? (LOOPBACK.test(host) ? ["loopback"] : []), dnsServers })
 }

@@ -1,9 +1,7 @@
-import type { AddressPolicy } from "../guard/address-policy.ts"
-import { parseAllowedNetworks } from "../guard/networks.ts"
+import { addressPolicy, type AddressPolicy } from "../guard/address-policy.ts"
 
-/** A policy for tests: plain `http`, these networks, and these name servers. */
+/** A policy for tests: plain `http`, these networks (a comma list), and these name servers. */
 export function policyAllowing(networks: string, dnsServers: readonly string[] = []): AddressPolicy {
-  const parsed = parseAllowedNetworks(networks)
-  if (!("ok" in parsed)) throw new Error(parsed.problems.join("; "))
-  return { allowedNetworks: parsed.ok, httpAllowed: true, dnsServers }
+  const allowPrivateNetworks = networks.split(",").filter((entry) => entry !== "")
+  return addressPolicy({ allowPrivateNetworks, dnsServers })
 }

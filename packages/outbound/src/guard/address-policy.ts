@@ -1,5 +1,6 @@
-import { type BlockList, isIP } from "node:net"
+import type { BlockList } from "node:net"
 import { isIn, isNeverAllowed, isPublicAddress } from "./address-class.ts"
+import { networksOf } from "./networks.ts"
 
 /** What endpoints may be. */
 export interface AddressPolicy {
@@ -21,25 +22,17 @@ export function reachableLoopback(policy: AddressPolicy): readonly string[] {
   return ["127.0.0.1", "::1"].filter((address) => mayReach(policy, address))
 }
 
-export type ParsedServers = { readonly ok: readonly string[] } | { readonly problems: readonly string[] }
-
-/**
- * Reads `POSTHORN_DNS_SERVERS`: addresses of name servers, with a port or without, separated by commas; empty = the system's.
- * Answers every problem at once.
- */
-export function parseDnsServers(text: string): ParsedServers {
-  const servers = text
-    .split(",")
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== "")
-  const problems = servers
-    .filter((server) => !isServer(server))
-    .map((server) => `${server} is not a name server: expected a form like 10.0.0.2, 10.0.0.2:53 or [fd00::2]:53`)
-  return problems.length > 0 ? { problems } : { ok: servers }
+/** What an installation allows, as its environment says. */
+export interface PolicySettings {
+  /** `address/bits`, or `loopback`. */
+  readonly allowPrivateNetworks: readonly string[]
+  /** `address` or `address:port`; none = the system's. */
+  readonly dnsServers?: readonly string[] | undefined
 }
 
-function isServer(text: string): boolean {
-  if (isIP(text) !== 0) return true
-  const [, ipv6, ipv4 = "", port = ""] = /^(?:\[(.+)\]|([\d.]+)):(\d{1,5})$/.exec(text) ?? []
-  return isIP(ipv6 ?? ipv4) !== 0 && Number(port) > 0 && Number(port) < 65_536
-}
+/** The policy of an installation. Throws when a network is none: what reads the environment has judged them. */
+export const addressPolicy = ({ allowPrivateNetworks, dnsServers = [] }: PolicySettings): AddressPolicy => ({
+  allowedNetworks: networksOf(allowPrivateNetworks),
+  httpAllowed: true,
+  dnsServers,
+})

@@ -1,26 +1,10 @@
 import { BlockList, isIP } from "node:net"
 
-export type ParsedNetworks = { readonly ok: BlockList } | { readonly problems: readonly string[] }
-
 const LOOPBACK = ["127.0.0.0/8", "::1/128"]
 
-/**
- * Reads `POSTHORN_ALLOW_PRIVATE_NETWORKS`: networks as `address/bits`, single addresses, or `loopback`, separated by commas; empty = none.
- * Answers every problem at once. Not checked here: that what is listed may be allowed at all, see `isNeverAllowed`.
- */
-export function parseAllowedNetworks(text: string): ParsedNetworks {
-  const entries = text
-    .split(",")
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== "")
-  const cidrs = entries.flatMap((entry) =>
-    entry === "loopback" ? LOOPBACK : [entry.includes("/") ? entry : `${entry}/${isIP(entry) === 4 ? 32 : 128}`],
-  )
-  const problems = cidrs
-    .filter((cidr) => parseNetwork(cidr) === undefined)
-    .map((cidr) => `${cidr} is not a network: expected loopback, or a form like 10.0.0.0/8 or fd00::/8`)
-  return problems.length > 0 ? { problems } : { ok: blockListOf(cidrs) }
-}
+/** Networks as a list that addresses can be checked against: `address/bits` or the word `loopback`. Throws when one is neither. */
+export const networksOf = (entries: readonly string[]): BlockList =>
+  blockListOf(entries.flatMap((entry) => (entry === "loopback" ? LOOPBACK : [entry])))
 
 /** The networks as a list that addresses can be checked against. Throws when one is not a network. */
 export function blockListOf(cidrs: readonly string[]): BlockList {

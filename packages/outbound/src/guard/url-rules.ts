@@ -63,6 +63,14 @@ function judgeHost(url: URL, policy: AddressPolicy): UrlJudgement {
   return isPublicName(name) ? { ok: url } : { refused: "name", reason: "must have a host name that is known on the public internet" }
 }
 
+/** Judges URLs by one policy: why one may not be delivered to, or `undefined` when it may. */
+export const urlJudge =
+  (policy: AddressPolicy) =>
+  (text: string): string | undefined => {
+    const judgement = judgeUrl(text, policy)
+    return "ok" in judgement ? undefined : judgement.reason
+  }
+
 /** The name without the one dot that may stand for the root. */
 export const withoutRoot = (name: string): string => (name.endsWith(".") ? name.slice(0, -1) : name)
 

@@ -13,6 +13,9 @@ const NO_PAYLOAD = new Uint8Array()
 /** The message, with its payload copied once: the library's writer grows by doubling, and a payload is most of an event. */
 function encode(event: EventAccepted): Uint8Array {
   const facts = toBinary(EventAcceptedSchema, { ...event, payload: NO_PAYLOAD })
-  const head = new BinaryWriter().tag(EventAcceptedSchema.field.payload.number, WireType.LengthDelimited).uint32(event.payload.length).finish()
+  const head = new BinaryWriter()
+    .tag(EventAcceptedSchema.field.payload.number, WireType.LengthDelimited)
+    .uint32(event.payload.length)
+    .finish()
   return Buffer.concat([facts, head, event.payload])
 }
