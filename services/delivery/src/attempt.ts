@@ -20,6 +20,7 @@ export interface AttemptOptions {
   readonly subscriptions: SubscriptionTable
   readonly crypto: Crypto
   readonly clock: Clock
+  readonly secretUnreadable: (subscriptionId: string, error: unknown) => void
 }
 
 export interface AttemptMade {
@@ -29,15 +30,33 @@ export interface AttemptMade {
 
 /** Makes one attempt: composes, signs, sends, and says what came of it. Never rejects. */
 export async function makeAttempt(due: DeliveryDue, entity: SubscriptionEntity, options: AttemptOptions): Promise<AttemptMade> {
-  const { sender, subscriptions, crypto, clock } = options
+  const { sender, crypto, clock } = options
   const startedAtMs = clock.nowMs()
   const startedMs = clock.monotonicMs()
-  const { subscription } = entity
-  const request = composeRequest({ due, subscription, secrets: subscriptions.secretsOf(entity, startedAtMs), nowMs: startedAtMs }, crypto)
-  const result = await sender.send(request)
+  const secrets = secretsOf(entity, startedAtMs, options)
+  // Composed in any case, for the record of the attempt; sent unsigned by no means.
+  const request = composeRequest({ due, subscription: entity.subscription, secrets: secrets ?? [], nowMs: startedAtMs }, crypto)
+  const result = secrets === undefined ? UNREADABLE : await sender.send(request)
   const durationMs = clock.monotonicMs() - startedMs
   const verdict = classify(result, startedAtMs + durationMs)
   return { verdict, attempt: attemptOf({ due, request, result, verdict, startedAtMs, durationMs }) }
+}
+
+const UNREADABLE: SendResult = {
+  kind: "none",
+  errorClass: ErrorClass.INTERNAL,
+  error: "the subscription's secret cannot be read; set it anew",
+  phases: { dns: 0, connect: 0, tls: 0, firstByte: 0, total: 0 },
+}
+
+/** A secret whose key is gone fails the attempts of its subscription, and nobody else's. */
+function secretsOf(entity: SubscriptionEntity, nowMs: number, { subscriptions, secretUnreadable }: AttemptOptions) {
+  try {
+    return subscriptions.secretsOf(entity, nowMs)
+  } catch (error) {
+    secretUnreadable(entity.subscription.id, error)
+    return undefined
+  }
 }
 
 interface AttemptFacts {

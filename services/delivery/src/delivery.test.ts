@@ -26,6 +26,7 @@ import { deliveryEvents } from "./events.ts"
 
 const silent = { error() {}, warn() {}, info() {}, debug() {} }
 const applicationId = formatId("application", randomBytes(16))
+const UNREADABLE = "encrypted with a key that is gone"
 const running: Delivery[] = []
 
 afterEach(async () => {
@@ -41,14 +42,21 @@ async function start(log: MemoryLog, script: Script) {
     crypto: createCrypto(),
     clock: systemClock,
     events: deliveryEvents(silent, new Metrics()),
-    decryptSecret: (text) => text,
+    decryptSecret: (text) => {
+      if (text === UNREADABLE) throw new Error("no such key")
+      return text
+    },
     failed: (error) => failures.push(error),
   })
   running.push(delivery)
   return { sender, failures, delivery }
 }
 
-async function subscribe(log: MemoryLog, init: MessageInitShape<typeof SubscriptionSchema> = {}): Promise<Subscription> {
+async function subscribe(
+  log: MemoryLog,
+  init: MessageInitShape<typeof SubscriptionSchema> = {},
+  encrypted?: string,
+): Promise<Subscription> {
   const subscription = create(SubscriptionSchema, {
     id: formatId("subscription", randomBytes(16)),
     applicationId,
@@ -65,7 +73,7 @@ async function subscribe(log: MemoryLog, init: MessageInitShape<typeof Subscript
   const change = create(ConfigChangedSchema, {
     entityId: subscription.id,
     changeId: "s",
-    state: { case: "subscription", value: { subscription } },
+    state: { case: "subscription", value: { subscription, secrets: encrypted === undefined ? [] : [{ encrypted }] } },
   })
   await log.append(
     [application, change].map((each) => ({ topic: "config", key: each.entityId, value: toBinary(ConfigChangedSchema, each) })),
@@ -244,4 +252,16 @@ test("nothing crosses applications, and nothing is sent that does not match", as
     timeoutMs: 5000,
     what: "the one that matches",
   })
+})
+
+test("a secret that cannot be decrypted fails its own subscription's attempts, unsent, and nobody else's", async () => {
+  const log = createMemoryLog({ partitions: 1 })
+  const broken = await subscribe(log, { url: "https://broken.example.com/", retryPolicy: { delaysSeconds: [0] } }, UNREADABLE)
+  const healthy = await subscribe(log)
+  const { sender, failures } = await start(log, () => ({ kind: "answer", statusCode: 200 }))
+  const eventId = await publish(log)
+  await settled(log, deliveryIdOf(eventId, healthy.id), DeliveryState.DELIVERED)
+  await settled(log, deliveryIdOf(eventId, broken.id), DeliveryState.DEAD)
+  expect(sender.requests.filter(({ url }) => url.includes("broken"))).toEqual([])
+  expect(failures).toEqual([])
 })

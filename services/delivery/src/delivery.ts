@@ -50,10 +50,14 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   }
   let config: ConfigFollower | undefined
   const subscriptions = createSubscriptionTable({ find: (id) => config?.table.subscription(id), crypto, decrypt: options.decryptSecret })
-  const follower = (config = await followConfig(log, { onChange: (changes) => subscriptions.changed(changes) }))
+  const follower = (config = await followConfig(log, {
+    onChange: (changes) => subscriptions.changed(changes),
+    onUndecodable: ({ offset }, error) => events.configUndecodable(offset, error),
+  }))
   const appender = createSureAppender(log, stopping.signal, (error) => events.appendFailed(error))
   const disable = (subscriptionId: string): void => void disableGone({ follower, clock, events }, subscriptionId)
-  const worker = new Worker({ log, sender, subscriptions, crypto, clock, appender, events, disable, failed })
+  const secretUnreadable = (subscriptionId: string, error: unknown): void => events.secretUnreadable(subscriptionId, error)
+  const worker = new Worker({ secretUnreadable, log, sender, subscriptions, crypto, clock, appender, events, disable, failed })
   const handlers: Record<(typeof GROUPS)[number][0], GroupHandler> = {
     router: createRouter({ config: follower, subscriptions, appender, clock, events, failed, signal: stopping.signal }),
     delivery: worker,

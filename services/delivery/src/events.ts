@@ -19,7 +19,7 @@ export const LOG_FIELDS = [
 ] as const
 type Log = Logger<(typeof LOG_FIELDS)[number]>
 
-const OUTCOMES = ["delivered", "status", "timeout", "dns", "connect", "tls", "refused", "protocol"] as const
+const OUTCOMES = ["delivered", "status", "timeout", "dns", "connect", "tls", "refused", "protocol", "internal"] as const
 export type AttemptOutcome = (typeof OUTCOMES)[number]
 const GROUPS = ["router", "delivery", "retry"] as const
 
@@ -120,6 +120,12 @@ export function deliveryEvents(log: Log, metrics: Metrics) {
     },
     subscriptionNotDisabled(subscriptionId: string, error: unknown): void {
       log.warn("subscription could not be disabled; the next 410 tries again", { subscriptionId, error })
+    },
+    secretUnreadable(subscriptionId: string, error: unknown): void {
+      log.error("the secret of a subscription cannot be read; its attempts fail", { subscriptionId, error })
+    },
+    configUndecodable(offset: number, error: unknown): void {
+      log.error("record of config could not be decoded; it is passed over", { offset, error })
     },
     takenOver(at: { topic: Topic; partition: number }, count: number): void {
       if (count > 0) log.info("partition taken over; its last tries are known", { topic: at.topic, partition: at.partition, count })

@@ -249,6 +249,7 @@ const ERROR_OUTCOMES: Partial<Record<ErrorClass, AttemptOutcome>> = {
   [ErrorClass.CONNECT]: "connect",
   [ErrorClass.TLS]: "tls",
   [ErrorClass.REFUSED]: "refused",
+  [ErrorClass.INTERNAL]: "internal",
 }
 
 const outcomeOf = ({ verdict }: AttemptMade): AttemptOutcome =>

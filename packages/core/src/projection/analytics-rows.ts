@@ -31,7 +31,7 @@ export interface AttemptRow {
   readonly attempt: number
   readonly outcome: "delivered" | "failed"
   /** Empty when delivered. */
-  readonly error_class: "" | "status" | "timeout" | "dns" | "connect" | "tls" | "refused" | "protocol"
+  readonly error_class: "" | "status" | "timeout" | "dns" | "connect" | "tls" | "refused" | "protocol" | "internal"
   /** 0 = there was no answer. */
   readonly status_code: number
   /** Of the delivery after this attempt. */
@@ -55,6 +55,7 @@ const ERROR_CLASSES: Readonly<Record<ErrorClass, AttemptRow["error_class"]>> = {
   [ErrorClass.TLS]: "tls",
   [ErrorClass.REFUSED]: "refused",
   [ErrorClass.PROTOCOL]: "protocol",
+  [ErrorClass.INTERNAL]: "internal",
 }
 
 const DELIVERY_STATES: Readonly<Record<DeliveryState, AttemptRow["delivery_state"]>> = {

@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS delivery_attempts
     round              Int32                  COMMENT '1 at first; every replay or redrive is one more',
     attempt            Int32                  COMMENT '1, 2, 3 …; goes on counting over rounds',
     outcome            LowCardinality(String) COMMENT 'delivered, failed',
-    error_class        LowCardinality(String) COMMENT 'status, timeout, dns, connect, tls, refused, protocol; empty when delivered',
+    error_class        LowCardinality(String) COMMENT 'status, timeout, dns, connect, tls, refused, protocol, internal; empty when delivered',
     status_code        Int32                  COMMENT 'Of the answer; 0 = there was none',
     delivery_state     LowCardinality(String) COMMENT 'Of the delivery after this attempt: retrying, delivered, dead, cancelled',
     created_at         DateTime64(3, 'UTC')   COMMENT 'When the delivery was made',
