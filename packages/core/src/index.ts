@@ -1,5 +1,6 @@
 export * from "./assert.ts"
 export * from "./attempt/classify.ts"
+export * from "./attempt/error-class-words.ts"
 export * from "./attempt/retry-after.ts"
 export { masks } from "./config/apply-mask.ts"
 export { etagOf, noSuch, superseded, type ChangeContext } from "./config/change.ts"

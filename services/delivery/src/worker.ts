@@ -4,6 +4,7 @@ import {
   decideAttempt,
   decideCancelled,
   decideDeferred,
+  ERROR_CLASS_WORDS,
   FairLanes,
   followOf,
   limits,
@@ -242,18 +243,8 @@ function rulesOf(entity: SubscriptionEntity | undefined): LaneRules {
   }
 }
 
-const ERROR_OUTCOMES: Partial<Record<ErrorClass, AttemptOutcome>> = {
-  [ErrorClass.STATUS]: "status",
-  [ErrorClass.TIMEOUT]: "timeout",
-  [ErrorClass.DNS]: "dns",
-  [ErrorClass.CONNECT]: "connect",
-  [ErrorClass.TLS]: "tls",
-  [ErrorClass.REFUSED]: "refused",
-  [ErrorClass.INTERNAL]: "internal",
-}
-
 const outcomeOf = ({ verdict }: AttemptMade): AttemptOutcome =>
-  verdict.outcome === "delivered" ? "delivered" : (ERROR_OUTCOMES[verdict.errorClass] ?? "protocol")
+  verdict.outcome === "delivered" ? "delivered" : ERROR_CLASS_WORDS[verdict.errorClass] || "internal"
 
 /** How long a lane rests when its endpoint asks for less without saying for how long. */
 const THROTTLE_MS = 1000

@@ -3,6 +3,7 @@
  * No payload, no header, no URL, no answer, no secret.
  */
 import type { Timestamp } from "@bufbuild/protobuf/wkt"
+import { ERROR_CLASS_WORDS, type ErrorClassWord } from "../attempt/error-class-words.ts"
 import { DeliveryState, ErrorClass, Outcome } from "@posthorn/proto"
 import type { AttemptRecord, EventAccepted } from "@posthorn/proto"
 
@@ -31,7 +32,7 @@ export interface AttemptRow {
   readonly attempt: number
   readonly outcome: "delivered" | "failed"
   /** Empty when delivered. */
-  readonly error_class: "" | "status" | "timeout" | "dns" | "connect" | "tls" | "refused" | "protocol" | "internal"
+  readonly error_class: ErrorClassWord
   /** 0 = there was no answer. */
   readonly status_code: number
   /** Of the delivery after this attempt. */
@@ -44,18 +45,6 @@ export interface AttemptRow {
   readonly duration_ms: number
   /** Decides between rows of one identity: the later record stays. */
   readonly log_offset: number
-}
-
-const ERROR_CLASSES: Readonly<Record<ErrorClass, AttemptRow["error_class"]>> = {
-  [ErrorClass.UNSPECIFIED]: "",
-  [ErrorClass.STATUS]: "status",
-  [ErrorClass.TIMEOUT]: "timeout",
-  [ErrorClass.DNS]: "dns",
-  [ErrorClass.CONNECT]: "connect",
-  [ErrorClass.TLS]: "tls",
-  [ErrorClass.REFUSED]: "refused",
-  [ErrorClass.PROTOCOL]: "protocol",
-  [ErrorClass.INTERNAL]: "internal",
 }
 
 const DELIVERY_STATES: Readonly<Record<DeliveryState, AttemptRow["delivery_state"]>> = {
@@ -104,7 +93,7 @@ export function attemptRow(record: AttemptRecord, offset: number): AttemptRow | 
     attempt: attempt.number,
     outcome: delivered ? "delivered" : "failed",
     // A class or state that a newer version wrote has no name here: it counts as what every failure is.
-    error_class: delivered ? "" : (ERROR_CLASSES[attempt.errorClass] ?? ""),
+    error_class: delivered ? "" : (ERROR_CLASS_WORDS[attempt.errorClass] ?? ""),
     status_code: attempt.statusCode,
     delivery_state: DELIVERY_STATES[state] ?? "scheduled",
     created_at: unixMs(delivery.createdAt) ?? startedMs,
