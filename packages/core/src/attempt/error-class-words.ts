@@ -1,7 +1,9 @@
 import { ErrorClass } from "@posthorn/proto"
 
+export type ErrorClassWord = "" | "status" | "timeout" | "dns" | "connect" | "tls" | "refused" | "protocol" | "internal"
+
 /** Classes of failure as metrics, ClickHouse and people are told of them; empty = no failure. */
-export const ERROR_CLASS_WORDS = {
+export const ERROR_CLASS_WORDS: Readonly<Record<ErrorClass, ErrorClassWord>> = {
   [ErrorClass.UNSPECIFIED]: "",
   [ErrorClass.STATUS]: "status",
   [ErrorClass.TIMEOUT]: "timeout",
@@ -11,6 +13,4 @@ export const ERROR_CLASS_WORDS = {
   [ErrorClass.REFUSED]: "refused",
   [ErrorClass.PROTOCOL]: "protocol",
   [ErrorClass.INTERNAL]: "internal",
-} as const satisfies Readonly<Record<ErrorClass, string>>
-
-export type ErrorClassWord = (typeof ERROR_CLASS_WORDS)[ErrorClass]
+}

@@ -4,7 +4,7 @@
  */
 import type { Timestamp } from "@bufbuild/protobuf/wkt"
 import { ERROR_CLASS_WORDS, type ErrorClassWord } from "../attempt/error-class-words.ts"
-import { DeliveryState, ErrorClass, Outcome } from "@posthorn/proto"
+import { DeliveryState, Outcome } from "@posthorn/proto"
 import type { AttemptRecord, EventAccepted } from "@posthorn/proto"
 
 /** A row of `events`; (application_id, event_id) is its identity. Times are Unix milliseconds. */
