@@ -74,10 +74,38 @@ function deliveryMetrics(metrics: Metrics) {
   return { routed, matched, attempts, latency, duration, deferred, repeated, cancelled, dead, backlog, lag }
 }
 
+/** What happens between the service and the log. */
+function logEvents(log: Log) {
+  return {
+    configUndecodable(offset: number, error: unknown): void {
+      log.error("record of config could not be decoded; it is passed over", { offset, error })
+    },
+    takenOver(at: { topic: Topic; partition: number }, count: number): void {
+      if (count > 0) log.info("partition taken over; its last tries are known", { topic: at.topic, partition: at.partition, count })
+    },
+    appendFailed(error: unknown): void {
+      log.warn("log did not acknowledge; trying again", { error })
+    },
+    memberFailed(group: string, error: unknown): void {
+      log.error("group member failed", { group, error })
+    },
+    logFault(error: unknown): void {
+      log.warn("log reports a fault", { error })
+    },
+    started(): void {
+      log.info("delivery started")
+    },
+    upkeepFailed(error: unknown): void {
+      log.warn("reading lag or trimming tiers failed", { error })
+    },
+  }
+}
+
 /** Every log line and metric of the delivery service. */
 export function deliveryEvents(log: Log, metrics: Metrics) {
   const { routed, matched, attempts, latency, duration, deferred, repeated, cancelled, dead, backlog, lag } = deliveryMetrics(metrics)
   return {
+    ...logEvents(log),
     eventRouted(deliveries: number): void {
       routed.add(1)
       matched.add(deliveries)
@@ -124,30 +152,9 @@ export function deliveryEvents(log: Log, metrics: Metrics) {
     secretUnreadable(subscriptionId: string, error: unknown): void {
       log.error("the secret of a subscription cannot be read; its attempts fail", { subscriptionId, error })
     },
-    configUndecodable(offset: number, error: unknown): void {
-      log.error("record of config could not be decoded; it is passed over", { offset, error })
-    },
-    takenOver(at: { topic: Topic; partition: number }, count: number): void {
-      if (count > 0) log.info("partition taken over; its last tries are known", { topic: at.topic, partition: at.partition, count })
-    },
-    appendFailed(error: unknown): void {
-      log.warn("log did not acknowledge; trying again", { error })
-    },
-    memberFailed(group: string, error: unknown): void {
-      log.error("group member failed", { group, error })
-    },
     lagSeen(group: string, topic: Topic, records: number): void {
       lag.set(records, { group: group as (typeof GROUPS)[number], topic: topic as "events" })
       if (topic.startsWith("retry.")) backlog.set(records, { tier: topic as "retry.5s" })
-    },
-    logFault(error: unknown): void {
-      log.warn("log reports a fault", { error })
-    },
-    started(): void {
-      log.info("delivery started")
-    },
-    upkeepFailed(error: unknown): void {
-      log.warn("reading lag or trimming tiers failed", { error })
     },
   }
 }
