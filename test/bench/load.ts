@@ -1,17 +1,26 @@
 /**
  * A load generator as a process of its own: `node load.ts <json>`; prints one line of JSON.
- * Closed loop over raw sockets, one request in flight on each: it costs a fraction of what it measures.
+ * Raw sockets, one request in flight on each: it costs a fraction of what it measures. Without a rate it is a closed loop, every connection
+ * sends again when it has its answer; with one it is an open loop, which sends when it is time and does not wait for answers.
  */
-import { connect, type Socket } from "node:net"
+import { setTimeout as wait } from "node:timers/promises"
+import { PostConnection } from "./post-connection.ts"
+
+/** In a body of a plan with a rate: replaced by the time of sending, in milliseconds of the clock that all processes of the machine share. */
+export const SENT_AT = '"@sentAt@"'
 
 export interface LoadPlan {
   readonly host: string
   readonly port: number
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string
+  /** Sent in turn. */
+  readonly bodies: readonly string[]
+  /** Connections, and so the most requests that are in flight. */
   readonly connections: number
-  /** Ends after as many answers … */
+  /** Makes it an open loop. A request for which no connection is free is not sent, and counts as unsent. */
+  readonly perSecond?: number
+  /** Ends after as many requests … */
   readonly requests?: number
   /** … or as much time, whichever is first. Milliseconds. */
   readonly forMs: number
@@ -21,6 +30,7 @@ export interface LoadPlan {
 export interface LoadResult {
   readonly answers: number
   readonly wrong: number
+  readonly unsent: number
   /** Unix milliseconds at which the first request was sent. */
   readonly startedAtMs: number
   readonly seconds: number
@@ -28,80 +38,106 @@ export interface LoadResult {
   readonly p99Ms: number
 }
 
-const HEADER_END = Buffer.from("\r\n\r\n")
+class Load {
+  readonly #plan: LoadPlan
+  readonly #latencies: number[] = []
+  readonly #startedAtMs = Date.now()
+  readonly #started = performance.now()
+  #sent = 0
+  #wrong = 0
+  #unsent = 0
 
-async function run(plan: LoadPlan): Promise<LoadResult> {
-  const request = Buffer.from(
-    [
-      `POST ${plan.path} HTTP/1.1`,
-      `host: ${plan.host}:${plan.port}`,
-      ...Object.entries(plan.headers).map(([name, value]) => `${name}: ${value}`),
-      `content-length: ${Buffer.byteLength(plan.body)}`,
-      "",
-      plan.body,
-    ].join("\r\n"),
-  )
-  const latencies: number[] = []
-  let [sent, wrong] = [0, 0]
-  const startedAtMs = Date.now()
-  const started = performance.now()
-  const goesOn = (): boolean => performance.now() - started < plan.forMs && (plan.requests === undefined || sent < plan.requests)
-  await Promise.all(
-    Array.from({ length: plan.connections }, async () => {
-      const socket = connect(plan.port, plan.host).setNoDelay(true)
-      const status = statusReader(socket)
-      while (goesOn()) {
-        sent++
-        const begin = performance.now()
-        socket.write(request)
-        const code = await status()
-        latencies.push(performance.now() - begin)
-        if (code !== plan.expectStatus) wrong++
-        if (code === 0) break
+  constructor(plan: LoadPlan) {
+    this.#plan = plan
+  }
+
+  async closedLoop(): Promise<void> {
+    const { bodies, connections } = this.#plan
+    const requests = bodies.map((body) => this.#requestOf(body))
+    await Promise.all(
+      Array.from({ length: connections }, async () => {
+        const connection = new PostConnection(this.#plan)
+        while (this.#goesOn()) {
+          const request = requests[this.#sent++ % requests.length]
+          if (request === undefined || !(await this.#exchange(connection, request))) break
+        }
+        connection.close()
+      }),
+    )
+  }
+
+  async openLoop(perSecond: number): Promise<void> {
+    const { bodies, connections } = this.#plan
+    // Opened when needed: a server closes connections that say nothing at first.
+    const all: PostConnection[] = []
+    const idle: PostConnection[] = []
+    const open = (): PostConnection | undefined => {
+      if (all.length === connections) return undefined
+      const connection = new PostConnection(this.#plan)
+      all.push(connection)
+      return connection
+    }
+    const underWay = new Set<Promise<void>>()
+    for (let due = 0; this.#goesOn(); due++) {
+      const waitMs = (due * 1000) / perSecond - (performance.now() - this.#started)
+      if (waitMs > 0) await wait(waitMs)
+      const body = (bodies[this.#sent++ % bodies.length] ?? "").replace(SENT_AT, (Number(process.hrtime.bigint()) / 1e6).toFixed(3))
+      const connection = idle.pop() ?? open()
+      if (connection === undefined) {
+        this.#unsent++
+        continue
       }
-      socket.destroy()
-    }),
-  )
-  const seconds = (performance.now() - started) / 1000
-  latencies.sort((a, b) => a - b)
-  const at = (share: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0
-  return { answers: latencies.length, wrong, startedAtMs, seconds, p50Ms: at(0.5), p99Ms: at(0.99) }
+      const exchange = this.#exchange(connection, this.#requestOf(body)).then((alive) => {
+        underWay.delete(exchange)
+        if (alive) idle.push(connection)
+      })
+      underWay.add(exchange)
+    }
+    await Promise.all(underWay)
+    for (const connection of all) connection.close()
+  }
+
+  result(): LoadResult {
+    const latencies = this.#latencies.toSorted((a, b) => a - b)
+    const at = (share: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0
+    return {
+      answers: latencies.length,
+      wrong: this.#wrong,
+      unsent: this.#unsent,
+      startedAtMs: this.#startedAtMs,
+      seconds: (performance.now() - this.#started) / 1000,
+      p50Ms: at(0.5),
+      p99Ms: at(0.99),
+    }
+  }
+
+  #goesOn(): boolean {
+    const { forMs, requests } = this.#plan
+    return performance.now() - this.#started < forMs && (requests === undefined || this.#sent < requests)
+  }
+
+  /** Answers whether the connection can be used again. */
+  async #exchange(connection: PostConnection, request: Buffer): Promise<boolean> {
+    const begin = performance.now()
+    const status = await connection.post(request)
+    this.#latencies.push(performance.now() - begin)
+    if (status !== this.#plan.expectStatus) this.#wrong++
+    return status !== 0
+  }
+
+  #requestOf(body: string): Buffer {
+    const { path, host, port, headers } = this.#plan
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+    return Buffer.from(
+      [`POST ${path} HTTP/1.1`, `host: ${host}:${port}`, ...lines, `content-length: ${Buffer.byteLength(body)}`, "", body].join("\r\n"),
+    )
+  }
 }
 
-/** Answers the status of the next response on a connection; 0 when the connection is gone. Understands answers with a content-length. */
-function statusReader(socket: Socket): () => Promise<number> {
-  let buffered: Buffer = Buffer.alloc(0)
-  let waiting: ((status: number) => void) | undefined
-  let ended = false
-  const settle = (status: number): void => {
-    const resolve = waiting
-    waiting = undefined
-    resolve?.(status)
-  }
-  const parse = (): void => {
-    const end = buffered.indexOf(HEADER_END)
-    if (end < 0) return
-    const head = buffered.toString("latin1", 0, end)
-    const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)
-    if (buffered.length < end + 4 + length) return
-    buffered = buffered.subarray(end + 4 + length)
-    settle(Number(head.slice(9, 12)))
-  }
-  socket.on("data", (chunk) => {
-    buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk])
-    parse()
-  })
-  const gone = (): void => {
-    ended = true
-    settle(0)
-  }
-  socket.on("error", gone).on("close", gone)
-  return () =>
-    new Promise((resolve) => {
-      waiting = resolve
-      if (ended) gone()
-    })
+const [given] = process.argv.slice(2)
+if (given !== undefined && import.meta.main) {
+  const plan = JSON.parse(given) as LoadPlan
+  const load = new Load(plan)
+  await (plan.perSecond === undefined ? load.closedLoop() : load.openLoop(plan.perSecond))
+  process.stdout.write(`${JSON.stringify(load.result())}\n`)
 }
-
-const [plan] = process.argv.slice(2)
-if (plan !== undefined) process.stdout.write(`${JSON.stringify(await run(JSON.parse(plan) as LoadPlan))}\n`)

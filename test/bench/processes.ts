@@ -56,30 +56,36 @@ export async function startPosthorn(): Promise<RunningPosthorn> {
   const running = await startRole("standalone", { POSTHORN_DATA_DIR: dataDir }, /(http:\/\/127\.0\.0\.1:\d+) /)
   const adminKey = (await readFile(join(dataDir, "admin-key"), "utf8")).trim()
   return {
-    ...apiOf(running.url, adminKey),
+    ...apiOf(running.ready, adminKey),
     pid: running.pid,
     stop: () => running.stop().then(() => rm(dataDir, { recursive: true, force: true })),
   }
 }
 
+export interface RunningGateway extends RunningPosthorn {
+  /** Starts the delivery service on the same log. Stop it before the gateway. */
+  startDelivery(): Promise<{ stop(): Promise<void> }>
+}
+
 /** The gateway alone with its log: what accepting costs, without what other processes make of it. */
-export async function startGateway(): Promise<RunningPosthorn> {
+export async function startGateway(): Promise<RunningGateway> {
   const dataDir = await mkdtemp(join(tmpdir(), "posthorn-bench-"))
   const postgres = await startEmbeddedPostgres({ dataDir })
   const adminKey = randomBytes(24).toString("hex")
-  const env = {
+  const shared = {
     POSTHORN_HOST: "127.0.0.1",
     POSTHORN_POSTGRES_URL: postgres.url,
-    // Nobody asks for analytics here.
-    POSTHORN_CLICKHOUSE_URL: "http://127.0.0.1:9",
-    POSTHORN_ADMIN_KEY: adminKey,
     POSTHORN_ENCRYPTION_KEYS: `k1:${randomBytes(32).toString("base64")}`,
+    POSTHORN_ALLOW_PRIVATE_NETWORKS: "loopback",
     LOG_LEVEL: "info",
   }
+  // Nobody asks for analytics here.
+  const env = { ...shared, POSTHORN_ADMIN_KEY: adminKey, POSTHORN_CLICKHOUSE_URL: "http://127.0.0.1:9" }
   const running = await startRole("gateway", env, /(http:\/\/127\.0\.0\.1:\d+)"/)
   return {
-    ...apiOf(running.url, adminKey),
+    ...apiOf(running.ready, adminKey),
     pid: running.pid,
+    startDelivery: () => startRole("delivery", shared, /(delivery started)/),
     stop: () =>
       running
         .stop()
@@ -89,13 +95,14 @@ export async function startGateway(): Promise<RunningPosthorn> {
 }
 
 interface Role {
-  readonly url: string
+  /** What the pattern found in the output. */
+  readonly ready: string
   readonly pid: number
   stop(): Promise<void>
 }
 
-/** Starts a role on free ports and finds its URL in what it prints. `POSTHORN_BENCH_NODE_OPTIONS` is for profiling. */
-async function startRole(role: string, given: Readonly<Record<string, string>>, url: RegExp): Promise<Role> {
+/** Starts a role on free ports and waits for what it prints when it is ready. `POSTHORN_BENCH_NODE_OPTIONS` is for profiling. */
+async function startRole(role: string, given: Readonly<Record<string, string>>, ready: RegExp): Promise<Role> {
   const env = {
     ...process.env,
     POSTHORN_HTTP_PORT: "0",
@@ -110,8 +117,13 @@ async function startRole(role: string, given: Readonly<Record<string, string>>, 
     stdio: ["ignore", "pipe", "inherit"],
   })
   let printed = ""
-  child.stdout.on("data", (part: Buffer) => void (printed += part.toString()))
-  return { url: await found(() => url.exec(printed)?.[1], child), pid: child.pid ?? 0, stop: () => stop(child) }
+  let found: string | undefined
+  child.stdout.on("data", (part: Buffer) => {
+    if (found !== undefined) return
+    printed += part.toString()
+    found = ready.exec(printed)?.[1]
+  })
+  return { ready: await sought(() => found, child), pid: child.pid ?? 0, stop: () => stop(child) }
 }
 
 function apiOf(url: string, adminKey: string): Pick<RunningPosthorn, "httpPort" | "adminKey" | "call"> {
@@ -127,7 +139,7 @@ function apiOf(url: string, adminKey: string): Pick<RunningPosthorn, "httpPort" 
   }
 }
 
-async function found<T>(look: () => T | undefined, child: ChildProcess): Promise<T> {
+async function sought<T>(look: () => T | undefined, child: ChildProcess): Promise<T> {
   for (let round = 0; round < 600; round++) {
     const value = look()
     if (value !== undefined) return value

@@ -30,7 +30,23 @@ export interface Installation {
   stop(): Promise<void>
 }
 
-export type ServiceName = "gateway" | "delivery" | "projector"
+/** The three services, whose processes can be disturbed one by one, and so can their stores. */
+export interface Services extends Installation {
+  crash(service: ServiceName): Promise<void>
+  /** Ends a process with SIGKILL and leaves it away. */
+  kill(service: ServiceName): Promise<void>
+  /** Starts a process that was killed, and resolves once it is ready. */
+  start(service: ServiceName): Promise<void>
+  /** Freezes a process with its connections open, or lets it go on. */
+  signal(service: ServiceName, signal: "SIGSTOP" | "SIGCONT"): void
+  /** Data and address outlive stops. */
+  readonly postgres: { stop(): Promise<void>; start(): Promise<void> }
+  /** It is started again by itself, later each time. */
+  readonly clickhouse: { crash(): void }
+}
+
+/** `delivery-2` is there when two are asked for. */
+export type ServiceName = "gateway" | "delivery" | "delivery-2" | "projector"
 
 interface Running {
   readonly child: ChildProcess
@@ -106,13 +122,20 @@ export async function startStandalone(): Promise<Installation> {
   }
 }
 
+export interface ServicesOptions {
+  /** Processes of the delivery service; default 1. */
+  readonly deliveries?: 1 | 2
+}
+
 /** The three services as processes of their own, on Kafka, a Postgres server and a ClickHouse server. */
-export async function startServices(brokers: readonly string[]): Promise<Installation> {
+export async function startServices(brokers: readonly string[], { deliveries = 1 }: ServicesOptions = {}): Promise<Services> {
   const dataDir = await mkdtemp(join(tmpdir(), "posthorn-e2e-"))
-  const [postgres, clickhouse] = await Promise.all([
-    startEmbeddedPostgres({ dataDir: join(dataDir, "postgres") }),
+  const postgresDir = join(dataDir, "postgres")
+  const [firstPostgres, clickhouse] = await Promise.all([
+    startEmbeddedPostgres({ dataDir: postgresDir }),
     startEmbeddedClickHouse({ dataDir: join(dataDir, "clickhouse") }),
   ])
+  let postgres = firstPostgres
   const prefix = `e2e-${randomBytes(4).toString("hex")}.`
   const adminKey = randomBytes(24).toString("hex")
   const shared = {
@@ -127,48 +150,83 @@ export async function startServices(brokers: readonly string[]): Promise<Install
     LOG_LEVEL: "debug",
   }
   const grpc = await freePort()
-  const ports: Record<ServiceName, number> = { gateway: await freePort(), delivery: await freePort(), projector: await freePort() }
-  const start = (service: ServiceName): Running =>
-    run(service, {
-      ...shared,
-      POSTHORN_HTTP_PORT: `${ports[service]}`,
-      ...(service === "gateway" ? { POSTHORN_GRPC_PORT: `${grpc}` } : {}),
-    })
-  const urlOf = (service: ServiceName): string => `http://127.0.0.1:${ports[service]}`
-  const gateway = start("gateway")
-  // The first one makes the topics and the tables; the others find them.
-  await ready(urlOf("gateway"), gateway)
-  const services: Record<ServiceName, Running> = { gateway, delivery: start("delivery"), projector: start("projector") }
-  const ended: string[] = []
-  await Promise.all([ready(urlOf("delivery"), services.delivery), ready(urlOf("projector"), services.projector)])
+  const processes = await startProcesses({ ...shared, POSTHORN_GRPC_PORT: `${grpc}` }, deliveries)
   return {
-    httpUrl: urlOf("gateway"),
+    ...processes,
+    httpUrl: processes.urlOf("gateway"),
     grpcUrl: `http://127.0.0.1:${grpc}`,
     adminKey,
     postgresUrl: postgres.url,
     clickhouseUrl: clickhouse.url,
     kafka: { brokers, prefix },
     directory: dataDir,
-    output: () => [...ended, ...Object.values(services).map((running) => running.output)].join("\n"),
-    async crash(service) {
-      await end(services[service], "SIGKILL")
-      ended.push(services[service].output)
-      services[service] = start(service)
-      await ready(urlOf(service), services[service])
+    postgres: {
+      stop: () => postgres.stop(),
+      async start() {
+        postgres = await startEmbeddedPostgres({ dataDir: postgresDir, port: Number(new URL(postgres.url).port) })
+      },
+    },
+    clickhouse: {
+      crash() {
+        const pid = clickhouse.processId()
+        if (pid !== undefined) process.kill(pid, "SIGKILL")
+      },
     },
     async stop() {
-      const codes = await Promise.all(
-        Object.entries(services).map(async ([name, running]) => [name, await end(running, "SIGTERM")] as const),
-      )
-      await Promise.all([postgres.stop(), clickhouse.stop()])
-      await rm(dataDir, { recursive: true, force: true })
-      const bad = codes.filter(([, code]) => code !== 0)
-      if (bad.length > 0)
-        throw new Error(
-          `did not end with 0: ${JSON.stringify(bad)}: ${Object.values(services)
-            .map((running) => running.output.slice(-1500))
-            .join("\n")}`,
-        )
+      try {
+        await processes.stop()
+      } finally {
+        await Promise.all([postgres.stop(), clickhouse.stop()])
+        await rm(dataDir, { recursive: true, force: true })
+      }
     },
   }
+}
+
+interface Processes extends Pick<Services, "output" | "crash" | "kill" | "start" | "signal" | "stop"> {
+  urlOf(service: ServiceName): string
+}
+
+async function startProcesses(env: Readonly<Record<string, string>>, deliveries: 1 | 2): Promise<Processes> {
+  const ports = new Map<ServiceName, number>()
+  const running = new Map<ServiceName, Running>()
+  const ended: string[] = []
+  const urlOf = (service: ServiceName): string => `http://127.0.0.1:${ports.get(service)}`
+  const processOf = (service: ServiceName): Running => running.get(service) ?? absent(service)
+  const start = async (service: ServiceName): Promise<void> => {
+    if (!ports.has(service)) ports.set(service, await freePort())
+    const [role = ""] = service.split("-")
+    const started = run(role, { ...env, POSTHORN_HTTP_PORT: `${ports.get(service)}` })
+    running.set(service, started)
+    await ready(urlOf(service), started)
+  }
+  const kill = async (service: ServiceName): Promise<void> => {
+    await end(processOf(service), "SIGKILL")
+    ended.push(processOf(service).output)
+    running.delete(service)
+  }
+  // The first one makes the topics and the tables; the others find them.
+  await start("gateway")
+  await Promise.all([start("delivery"), start("projector"), ...(deliveries === 2 ? [start("delivery-2")] : [])])
+  return {
+    urlOf,
+    start,
+    kill,
+    async crash(service) {
+      await kill(service)
+      await start(service)
+    },
+    signal: (service, signal) => void processOf(service).child.kill(signal),
+    output: () => [...ended, ...[...running.values()].map(({ output }) => output)].join("\n"),
+    async stop() {
+      const codes = await Promise.all([...running].map(async ([name, each]) => [name, await end(each, "SIGTERM")] as const))
+      const bad = codes.filter(([, code]) => code !== 0)
+      const tails = [...running.values()].map(({ output }) => output.slice(-1500))
+      if (bad.length > 0) throw new Error(`did not end with 0: ${JSON.stringify(bad)}: ${tails.join("\n")}`)
+    },
+  }
+}
+
+function absent(service: ServiceName): never {
+  throw new Error(`${service} does not run`)
 }

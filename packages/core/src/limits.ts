@@ -141,6 +141,8 @@ export const ATTEMPTS_IN_FLIGHT_MAX = 128
 export const LANE_RECORDS_MAX = 200
 /** Age of a lane's oldest record before the lane is put off, so that the partition's offset moves on. */
 export const LANE_AGE_MS_MAX = 30 * SECOND_MS
+/** Silence of an endpoint that was asked something, after which its lane may have half as much under way; again with every further one. */
+export const LANE_SILENCE_MS = 1 * SECOND_MS
 /** How long a put-off record waits. */
 export const DEFER_MS = 5 * SECOND_MS
 /** Longest `Retry-After` that is honoured. */

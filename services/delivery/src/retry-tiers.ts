@@ -31,12 +31,13 @@ export function createRetryTiers({ appender, clock, events, failed }: RetryTiers
   /** The bytes go on as they are. */
   async function move(partition: OwnedPartition, { record, dueAtMs }: Waiting): Promise<void> {
     const waitMs = dueAtMs - clock.nowMs()
-    await appender.append([{ topic: waitMs > 0 ? tierFor(waitMs) : "deliveries", key: record.key, value: record.value }])
+    const topic = waitMs > 0 ? tierFor(waitMs) : "deliveries"
+    await appender.append([{ topic, key: record.key, value: record.value }], partition.signal)
     partition.finish(record.offset)
   }
 
   async function bury(partition: OwnedPartition, record: LogRecord): Promise<void> {
-    await appender.append([poisonLetter(record, "is not a due delivery", clock.nowMs())])
+    await appender.append([poisonLetter(record, "is not a due delivery", clock.nowMs())], partition.signal)
     events.poisonFound(record)
     partition.finish(record.offset)
   }

@@ -33,17 +33,17 @@ export interface RouterOptions {
 export function createRouter(options: RouterOptions): GroupHandler {
   const { config, appender, clock, events, failed, signal } = options
 
-  async function route(record: LogRecord): Promise<void> {
+  async function route(record: LogRecord, lost: AbortSignal): Promise<void> {
     const event = decode(EventAcceptedSchema, record.value)
     if (event?.acceptedAt === undefined || event.eventId === "" || event.applicationId === "") {
-      await appender.append([poisonLetter(record, "is not an accepted event", clock.nowMs())])
+      await appender.append([poisonLetter(record, "is not an accepted event", clock.nowMs())], lost)
       events.poisonFound(record)
       return
     }
     await caughtUp(Number(event.configPosition))
     const matched = targetsOf(event, options.subscriptions)
-    if (matched.length > 0)
-      await appender.append(matched.flatMap((entity) => recordsOf({ event, bytes: record.value }, entity, clock.nowMs())))
+    const records = matched.flatMap((entity) => recordsOf({ event, bytes: record.value }, entity, clock.nowMs()))
+    if (records.length > 0) await appender.append(records, lost)
     events.eventRouted(matched.length)
   }
 
@@ -62,7 +62,7 @@ export function createRouter(options: RouterOptions): GroupHandler {
   return {
     records(partition: OwnedPartition, records: readonly LogRecord[]): void {
       for (const record of records) {
-        route(record).then(
+        route(record, partition.signal).then(
           () => partition.finish(record.offset),
           (error: unknown) => void (partition.signal.aborted || failed(error as Error)),
         )

@@ -4,8 +4,13 @@ import type { LogReader, OwnedPartition } from "@posthorn/log"
 import { decode } from "@posthorn/log"
 import { AttemptFinishedSchema, AttemptRecordSchema, DeliveryState, type AttemptFinished, type DeliveryDue } from "@posthorn/proto"
 
-/** How much earlier than the oldest unfinished try the tail of `attempts` is read: clocks of brokers differ. */
+/** Clocks of brokers differ by this much. */
 const CLOCKS_APART_MS = 5000
+/**
+ * How long after a try was made a copy of it may still come: from an owner of a stage before who lost its partition, and did not know it
+ * until its session was over, with an append under way.
+ */
+const COPIES_LATE_MS = limits.SESSION_TIMEOUT_MS + limits.APPEND_TIMEOUT_MS + CLOCKS_APART_MS
 
 /** What is known of a try before it is made. */
 export type Known =
@@ -66,8 +71,9 @@ export interface TakeOver {
 }
 
 /**
- * Reads from the tail of `attempts` which tries of a partition of `deliveries` ended under its owners before: everything since the oldest
- * record that is not committed, and the last seconds at least, for copies that are still on their way. `attempts` has the same partitions, so it is the partition of the same number.
+ * Reads from the tail of `attempts` which tries of a partition of `deliveries` ended under its owners before: everything since
+ * `COPIES_LATE_MS` before the oldest record that is not committed, for copies that are still on their way. `attempts` has the same
+ * partitions, so it is the partition of the same number.
  */
 export async function readTries({ log, partition, committed, nowMs }: TakeOver): Promise<Tries> {
   const before = new Map<string, AttemptFinished | undefined>()
@@ -80,7 +86,7 @@ export async function readTries({ log, partition, committed, nowMs }: TakeOver):
       ([record]) => void (oldestMs = Math.min(oldestMs, record?.appendedAtMs ?? nowMs)),
     )
   const to = (await log.ends("attempts"))[number]?.high ?? 0
-  const from = await log.offsetAt("attempts", number, oldestMs - CLOCKS_APART_MS)
+  const from = await log.offsetAt("attempts", number, oldestMs - COPIES_LATE_MS)
   if (from >= to) return new Tries(before)
   await log.read([{ topic: "attempts", partition: number, from, to }], (records) => {
     for (const { value } of records) {

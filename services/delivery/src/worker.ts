@@ -186,13 +186,13 @@ export class Worker implements GroupHandler {
 
   /** Appends what a try came to, then counts it as done. */
   async #append({ partition, offset, due, tries }: Job, records: readonly NewRecord[]): Promise<void> {
-    if (records.length > 0) await this.#options.appender.append(records)
+    if (records.length > 0) await this.#options.appender.append(records, partition.signal)
     tries.end(due)
     partition.finish(offset)
   }
 
   async #bury(partition: OwnedPartition, record: LogRecord): Promise<void> {
-    await this.#options.appender.append([poisonLetter(record, "is not a due delivery", this.#options.clock.nowMs())])
+    await this.#options.appender.append([poisonLetter(record, "is not a due delivery", this.#options.clock.nowMs())], partition.signal)
     this.#options.events.poisonFound(record)
     partition.finish(record.offset)
   }
@@ -201,16 +201,20 @@ export class Worker implements GroupHandler {
     const nowMs = this.#options.clock.nowMs()
     const jobs = this.#lanes.takeOverdue(nowMs).filter(({ partition }) => !partition.signal.aborted)
     if (jobs.length === 0) return
-    for (const job of jobs) this.#work(job.partition, this.#defer(job, nowMs))
+    // Spread out: as one crowd they would crowd the lane out again, and a slow endpoint would get but a few of them each time.
+    jobs.forEach((job, index) => this.#work(job.partition, this.#defer(job, nowMs, index / jobs.length)))
     this.#options.events.triesDeferred(jobs.length)
   }
 
-  async #defer({ partition, offset, due, tries }: Job, nowMs: number): Promise<void> {
-    const waitMs = Math.min(limits.DEFER_MS * 2 ** Math.min(due.deferrals, 10), DEFER_MS_MAX)
+  /** @param share where between the shortest and the longest wait it comes back, from 0 to 1 */
+  async #defer({ partition, offset, due, tries }: Job, nowMs: number, share: number): Promise<void> {
+    const longestMs = Math.min(limits.DEFER_MS * 2 ** Math.min(due.deferrals, 10), DEFER_MS_MAX)
+    const waitMs = limits.DEFER_MS + Math.round(share * (longestMs - limits.DEFER_MS))
     const later = decideDeferred(due, nowMs + waitMs)
     // Before the append: the copy may come back sooner than the acknowledgement.
     tries.putOff(due)
-    await this.#options.appender.append([{ topic: tierFor(waitMs), key: due.subscriptionId, value: toBinary(DeliveryDueSchema, later) }])
+    const value = toBinary(DeliveryDueSchema, later)
+    await this.#options.appender.append([{ topic: tierFor(waitMs), key: due.subscriptionId, value }], partition.signal)
     partition.finish(offset)
   }
 

@@ -1,56 +1,35 @@
-import { setTimeout as wait } from "node:timers/promises"
-import { load, runJson, startListening, startPosthorn } from "../processes.ts"
-import { runLane } from "../rounds.ts"
+import { load, runJson, startPosthorn } from "../processes.ts"
+import { compareInRounds } from "../rounds.ts"
+import { startSink } from "../start-sink.ts"
+import { openTenant } from "../tenant.ts"
 
 const EVENTS = 10_000
 const CONNECTIONS = 64
 const BYTES = 560
+const BODY = JSON.stringify({ type: "bench.event", data: { text: "x".repeat(BYTES) } })
 
 /** From publish until the last request arrived, projection on, one event a call, one subscription; against a loop that signs and sends to the same sink. */
 export async function endToEnd(): Promise<void> {
   const posthorn = await startPosthorn()
-  const sink = await startListening("sink.ts")
+  const sink = await startSink()
   try {
-    const application = await posthorn.call<{ id: string }>("POST", "/v1/applications", { name: "bench" })
-    const url = `http://127.0.0.1:${sink.port}/`
-    await posthorn.call("POST", `/v1/applications/${application.id}/subscriptions`, { url, eventTypes: ["*"], secret: "generate" })
-    const { token } = await posthorn.call<{ token: string }>("POST", `/v1/applications/${application.id}/keys`, {
-      name: "bench",
-      role: "sender",
-    })
-    const body = JSON.stringify({ type: "bench.event", data: { text: "x".repeat(BYTES) } })
-    const plan = {
-      host: "127.0.0.1",
-      port: posthorn.httpPort,
-      path: "/v1/events",
-      headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
-      body,
-      connections: CONNECTIONS,
-      requests: EVENTS,
-      forMs: 60_000,
-      expectStatus: 202,
-    }
-    const arrived = async (): Promise<{ count: number; lastMs: number }> =>
-      (await (await fetch(url)).json()) as { count: number; lastMs: number }
+    const target = await openTenant(posthorn, [{ url: `${sink.url}/`, eventTypes: ["*"] }])
+    const plan = { ...target, bodies: [BODY], connections: CONNECTIONS, requests: EVENTS, forMs: 60_000 }
     const ours = async (): Promise<number> => {
-      const before = (await arrived()).count
+      await sink.forget()
       const sent = await load(plan)
       if (sent.wrong > 0) throw new Error(`${sent.wrong} answers were not 202`)
-      for (let now = await arrived(); ; now = await arrived()) {
-        if (now.count - before >= EVENTS) return (EVENTS / (now.lastMs - sent.startedAtMs)) * 1000
-        if (Date.now() - sent.startedAtMs > 120_000) throw new Error(`only ${now.count - before} of ${EVENTS} arrived`)
-        await wait(20)
-      }
+      const { lastMs } = await sink.waitFor(EVENTS, 120_000)
+      return (EVENTS / (lastMs - sent.startedAtMs)) * 1000
     }
     const baseline = async (): Promise<number> =>
-      EVENTS / (await runJson<{ seconds: number }>("bare-sender.ts", [url, `${EVENTS}`, `${BYTES}`])).seconds
-    await runLane({
+      EVENTS / (await runJson<{ seconds: number }>("bare-sender.ts", [`${sink.url}/`, `${EVENTS}`, `${BYTES}`])).seconds
+    await compareInRounds({
       name: "end-to-end",
-      about: `publish until arrived, ${EVENTS} events of ${body.length} B, concurrency ${CONNECTIONS}, projection on, against an undici loop with HMAC to the same sink`,
+      about: `publish until arrived, ${EVENTS} events of ${BODY.length} B, concurrency ${CONNECTIONS}, projection on, against an undici loop with HMAC to the same sink`,
       goal: { first: 0.2, aim: 0.3 },
       ours,
       baseline,
-      notes: () => ({ log: process.env["POSTHORN_KAFKA_BROKERS"] ? "kafka" : "postgres" }),
     })
   } finally {
     await sink.stop()

@@ -1,5 +1,6 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
+import * as limits from "../limits.ts"
 import { DueQueue } from "./due-queue.ts"
 import { FairLanes, type LaneRules } from "./fair-lanes.ts"
 
@@ -34,6 +35,35 @@ test("a lane that fails shrinks to one and grows back", () => {
   expect(takeAll(lanes)).toHaveLength(1)
   lanes.done("a", { pace: "grow" }, 0)
   expect(takeAll(lanes)).toHaveLength(2)
+})
+
+test("lanes that were trusted and begin to hang hold little, so that others still start; with an answer they go on at once", () => {
+  const lanes = new FairLanes<string>()
+  const hanging = ["a", "b"]
+  for (const lane of hanging) {
+    for (let index = 0; index < limits.LANE_CONCURRENCY_MAX; index++) {
+      lanes.put(entry(lane, "answered"), 0)
+      lanes.take(0)
+      lanes.done(lane, { pace: "grow" }, 0)
+    }
+  }
+  let started = 0
+  for (let nowMs = 0; nowMs < limits.ATTEMPT_TIMEOUT_MS_DEFAULT; nowMs += 200) {
+    for (const lane of hanging) lanes.put(entry(lane, "hangs"), nowMs)
+    started += takeAll(lanes, nowMs).length
+  }
+  expect(started).toBeLessThan(limits.ATTEMPTS_IN_FLIGHT_MAX / 2)
+  lanes.done("a", { pace: "grow" }, limits.ATTEMPT_TIMEOUT_MS_DEFAULT)
+  expect(takeAll(lanes, limits.ATTEMPT_TIMEOUT_MS_DEFAULT).length).toBeGreaterThan(limits.LANE_CONCURRENCY_DEFAULT)
+})
+
+test("a lane that has rested starts as much as it ever did", () => {
+  const lanes = new FairLanes<string>()
+  lanes.put(entry("a", "first"), 0)
+  lanes.take(0)
+  lanes.done("a", { pace: "keep" }, 0)
+  for (let index = 0; index < 20; index++) lanes.put(entry("a", "later"), 3_600_000)
+  expect(takeAll(lanes, 3_600_000)).toHaveLength(limits.LANE_CONCURRENCY_DEFAULT)
 })
 
 test("the lower class gets a tenth when there is more than enough to do, and all when there is nothing else", () => {

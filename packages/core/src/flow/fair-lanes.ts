@@ -40,6 +40,8 @@ interface Lane<T> {
   active: number
   /** Moves between 1 and `rules.concurrencyMax`. */
   limit: number
+  /** When its endpoint was last heard of, or was first asked something after a rest. */
+  heardAtMs: number
   notBeforeMs: number
 }
 
@@ -54,7 +56,8 @@ const LANES_MAX = 50_000
 /**
  * One queue per subscription, with its own concurrency, and fair turns between the owners of queues: a queue that is slow holds up
  * nothing but itself. Concurrency starts at `LANE_CONCURRENCY_DEFAULT`, grows by one with a success and halves with a failure of the
- * endpoint as a whole. Pure: time is an argument.
+ * endpoint as a whole. While an endpoint that was asked says nothing, the lane starts ever less: half as much with every
+ * `LANE_SILENCE_MS`, because what hangs is known to fail only when it times out. Pure: time is an argument.
  */
 export class FairLanes<T> {
   readonly #lanes = new Map<string, Lane<T>>()
@@ -68,7 +71,7 @@ export class FairLanes<T> {
     let lane = this.#lanes.get(laneId)
     if (lane === undefined) {
       const limit = Math.min(limits.LANE_CONCURRENCY_DEFAULT, rules.concurrencyMax)
-      lane = { id: laneId, ownerId, rules, waiting: { live: [], bulk: [] }, active: 0, limit, notBeforeMs: 0 }
+      lane = { id: laneId, ownerId, rules, waiting: { live: [], bulk: [] }, active: 0, limit, heardAtMs: nowMs, notBeforeMs: 0 }
       this.#lanes.set(laneId, lane)
     }
     lane.rules = rules
@@ -82,11 +85,11 @@ export class FairLanes<T> {
     this.#release(nowMs)
     const bulkFirst = this.#turn % BULK_TURN === BULK_TURN - 1
     for (const laneClass of bulkFirst ? (["bulk", "live"] as const) : (["live", "bulk"] as const)) {
-      const lane = this.#takeLane(laneClass)
+      const lane = this.#takeLane(laneClass, nowMs)
       const next = lane?.waiting[laneClass].shift()
       if (lane === undefined || next === undefined) continue
       this.#turn++
-      lane.active++
+      if (lane.active++ === 0) lane.heardAtMs = nowMs
       if (lane.rules.intervalMs > 0) lane.notBeforeMs = Math.max(nowMs, lane.notBeforeMs) + lane.rules.intervalMs
       this.#enter(lane, nowMs)
       return { laneId: lane.id, value: next.value }
@@ -98,6 +101,7 @@ export class FairLanes<T> {
     const lane = this.#lanes.get(laneId)
     assert(lane !== undefined && lane.active > 0, "what is done was taken")
     lane.active--
+    lane.heardAtMs = nowMs
     if (feedback.pace === "grow") lane.limit = Math.min(lane.limit + 1, lane.rules.concurrencyMax)
     if (feedback.pace === "shrink") lane.limit = Math.max(1, lane.limit >> 1)
     lane.notBeforeMs = Math.max(lane.notBeforeMs, feedback.notBeforeMs ?? 0)
@@ -129,7 +133,7 @@ export class FairLanes<T> {
   }
 
   #enter(lane: Lane<T>, nowMs: number): void {
-    if (lane.active >= lane.limit) return
+    if (!mayStart(lane, nowMs)) return
     for (const laneClass of ["live", "bulk"] as const) {
       if (lane.waiting[laneClass].length === 0) continue
       if (lane.notBeforeMs > nowMs) {
@@ -153,14 +157,14 @@ export class FairLanes<T> {
   }
 
   /** The lane whose turn it is. What entered and cannot start any more is passed over; it enters again when something of it is done. */
-  #takeLane(laneClass: LaneClass): Lane<T> | undefined {
+  #takeLane(laneClass: LaneClass, nowMs: number): Lane<T> | undefined {
     const rotation = this.#ready[laneClass]
     for (const [ownerId, lanes] of rotation) {
       // Out and in again: the owner's next turn comes after everybody else's.
       rotation.delete(ownerId)
       for (const lane of lanes) {
         lanes.delete(lane)
-        if (lane.active >= lane.limit || lane.waiting[laneClass].length === 0) continue
+        if (!mayStart(lane, nowMs) || lane.waiting[laneClass].length === 0) continue
         if (lanes.size > 0) rotation.set(ownerId, lanes)
         return lane
       }
@@ -174,4 +178,10 @@ export class FairLanes<T> {
       if (lane.active === 0 && lane.waiting.live.length + lane.waiting.bulk.length === 0) this.#lanes.delete(lane.id)
     }
   }
+}
+
+/** A lane that may not has something active, so it enters again when that is done. */
+function mayStart({ active, limit, heardAtMs }: Lane<unknown>, nowMs: number): boolean {
+  const halvings = Math.min(31, Math.floor(Math.max(0, nowMs - heardAtMs) / limits.LANE_SILENCE_MS))
+  return active === 0 || active < limit >> halvings
 }

@@ -39,6 +39,8 @@ export function openConnections(url: string): Connections {
     const made = new Pool({ ...config, max, idleTimeoutMillis: 0 })
     // An idle connection that breaks is replaced at the next use, which reports what is wrong.
     made.on("error", () => undefined)
+    // One that breaks between two statements of a transaction tells the next statement; without a listener it would end the process.
+    made.on("connect", (client) => client.on("error", () => undefined))
     return made
   }
   const [appends, reads, groups] = [pool(1), pool(4), pool(2)]

@@ -37,6 +37,8 @@ export class Database implements Session {
     })
     // A connection that breaks while nobody uses it is replaced by the next call.
     this.#pool.on("error", () => undefined)
+    // One that breaks between two statements of a transaction tells the next statement; without a listener it would end the process.
+    this.#pool.on("connect", (client) => client.on("error", () => undefined))
   }
 
   run<Row extends pg.QueryResultRow>(statement: Statement): Promise<readonly Row[]> {
