@@ -137,10 +137,12 @@ export const LANE_CONCURRENCY_DEFAULT = 8
 export const LANE_CONCURRENCY_MAX = 64
 /** Attempts of one process at the same time: sockets and bodies of 128 attempts stay within a 512 MB worker. */
 export const ATTEMPTS_IN_FLIGHT_MAX = 128
-/** Records waiting in one lane before further ones are put off to a retry tier. */
+/** Records waiting in one lane from which it counts as crowded, and what it cannot get done soon is put off to a retry tier. */
 export const LANE_RECORDS_MAX = 200
 /** Age of a lane's oldest record before the lane is put off, so that the partition's offset moves on. */
 export const LANE_AGE_MS_MAX = 30 * SECOND_MS
+/** How much of a crowded lane is kept: what it gets done in this time at its pace. As long may others wait behind it. */
+export const LANE_AHEAD_MS = 2 * SECOND_MS
 /** Silence of an endpoint that was asked something, after which its lane may have half as much under way; again with every further one. */
 export const LANE_SILENCE_MS = 1 * SECOND_MS
 /** How long a put-off record waits. */

@@ -60,6 +60,10 @@ export class Worker implements GroupHandler {
   readonly #working = new Map<OwnedPartition, Set<Promise<void>>>()
   readonly #sweep: NodeJS.Timeout
   #inFlight = 0
+  /** Appends under way, and when the last of them was acknowledged or the first of them began. */
+  #appending = 0
+  #acknowledgedAtMs = 0
+  #stalledAtMs = 0
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: WorkerOptions) {
@@ -151,6 +155,7 @@ export class Worker implements GroupHandler {
     const { due } = job
     const { clock, events } = this.#options
     const made = await makeAttempt(due, entity, this.#options)
+    this.#lanes.heard(due.subscriptionId, clock.nowMs())
     const finished = decideAttempt({ due, ...made, policy: entity.subscription.retryPolicy, nowMs: clock.nowMs() })
     if (finished.reason === REASONS.gone) this.#options.disable(due.subscriptionId)
     const record = create(AttemptRecordSchema, { record: { case: "finished", value: finished } })
@@ -173,7 +178,9 @@ export class Worker implements GroupHandler {
 
   async #cancel(job: Job, reason: string): Promise<void> {
     const { due } = job
-    const settled = decideCancelled(due, reason, this.#options.clock.nowMs())
+    const nowMs = this.#options.clock.nowMs()
+    this.#lanes.heard(due.subscriptionId, nowMs)
+    const settled = decideCancelled(due, reason, nowMs)
     const record = create(AttemptRecordSchema, { record: { case: "settled", value: settled } })
     await this.#append(job, [{ topic: "attempts", key: due.subscriptionId, value: toBinary(AttemptRecordSchema, record) }])
     this.#options.events.deliveryCancelled({ deliveryId: due.deliveryId, subscriptionId: due.subscriptionId, reason })
@@ -186,9 +193,20 @@ export class Worker implements GroupHandler {
 
   /** Appends what a try came to, then counts it as done. */
   async #append({ partition, offset, due, tries }: Job, records: readonly NewRecord[]): Promise<void> {
-    if (records.length > 0) await this.#options.appender.append(records, partition.signal)
+    if (records.length > 0) await this.#appended(this.#options.appender.append(records, partition.signal))
     tries.end(due)
     partition.finish(offset)
+  }
+
+  async #appended(append: Promise<void>): Promise<void> {
+    const { clock } = this.#options
+    if (this.#appending++ === 0) this.#acknowledgedAtMs = clock.nowMs()
+    try {
+      await append
+      this.#acknowledgedAtMs = clock.nowMs()
+    } finally {
+      this.#appending--
+    }
   }
 
   async #bury(partition: OwnedPartition, record: LogRecord): Promise<void> {
@@ -199,6 +217,9 @@ export class Worker implements GroupHandler {
 
   #deferOverdue(): void {
     const nowMs = this.#options.clock.nowMs()
+    // While the log takes nothing, or was not doing so just now, lanes stand still for no fault of their endpoints.
+    if (this.#appending > 0 && nowMs - this.#acknowledgedAtMs > SWEEP_MS) this.#stalledAtMs = nowMs
+    if (nowMs - this.#stalledAtMs < limits.LANE_AHEAD_MS) return this.#lanes.restart(nowMs)
     const jobs = this.#lanes.takeOverdue(nowMs).filter(({ partition }) => !partition.signal.aborted)
     if (jobs.length === 0) return
     // Spread out: as one crowd they would crowd the lane out again, and a slow endpoint would get but a few of them each time.

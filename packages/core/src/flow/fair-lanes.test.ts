@@ -93,6 +93,28 @@ test("a lane that cannot keep up is emptied of what waits, and nothing is lost o
   expect(takeAll(lanes, 2000)).toEqual([])
 })
 
+test("a crowded lane that answers keeps what it gets done in two seconds, oldest first", () => {
+  const lanes = new FairLanes<string>()
+  lanes.takeOverdue(0)
+  for (let index = 0; index < 300; index++) lanes.put(entry("a", `${index}`), 0)
+  const started = takeAll(lanes)
+  for (const _ of started) {
+    lanes.heard("a", 1001)
+    lanes.done("a", { pace: "keep" }, 1001)
+  }
+  // Eight answers in 1.001 s are 15 in two.
+  expect(lanes.takeOverdue(1001)).toEqual(Array.from({ length: 300 - 8 - 15 }, (_, index) => `${index + 8 + 15}`))
+})
+
+test("time in which we held lanes up does not count against their pace", () => {
+  const lanes = new FairLanes<string>()
+  lanes.takeOverdue(0)
+  for (let index = 0; index < 300; index++) lanes.put(entry("a", "a"), 0)
+  lanes.restart(9000)
+  for (let index = 0; index < 150; index++) lanes.heard("a", 10_000)
+  expect(lanes.takeOverdue(10_000)).toEqual([])
+})
+
 test("everything that is put is taken exactly once, within the lanes' limits, whatever the order of events", () => {
   const step = fc.oneof(
     fc.record({ do: fc.constant("put" as const), lane: fc.nat(5), bulk: fc.boolean() }),

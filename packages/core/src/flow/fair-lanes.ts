@@ -42,6 +42,8 @@ interface Lane<T> {
   limit: number
   /** When its endpoint was last heard of, or was first asked something after a rest. */
   heardAtMs: number
+  /** Answers since the last sweep. */
+  answers: number
   notBeforeMs: number
 }
 
@@ -50,6 +52,8 @@ type Rotation<T> = Map<string, Set<Lane<T>>>
 
 /** Every tenth turn belongs to the lower class, if it has work. */
 const BULK_TURN = 10
+/** Age of the oldest item from which a crowd is looked at: before, a lane has had no time to show its pace. */
+const CROWD_AGE_MS = 1000
 /** Lanes in memory before idle ones are forgotten with what they learned of their endpoint: more than all windows together can fill. */
 const LANES_MAX = 50_000
 
@@ -66,12 +70,13 @@ export class FairLanes<T> {
   readonly #held = new Set<Lane<T>>()
   #heldUntilMs = Number.POSITIVE_INFINITY
   #turn = 0
+  #sweptAtMs: number | undefined
 
   put({ laneId, ownerId, laneClass, rules, value }: LaneEntry<T>, nowMs: number): void {
     let lane = this.#lanes.get(laneId)
     if (lane === undefined) {
       const limit = Math.min(limits.LANE_CONCURRENCY_DEFAULT, rules.concurrencyMax)
-      lane = { id: laneId, ownerId, rules, waiting: { live: [], bulk: [] }, active: 0, limit, heardAtMs: nowMs, notBeforeMs: 0 }
+      lane = { id: laneId, ownerId, rules, waiting: { live: [], bulk: [] }, active: 0, limit, heardAtMs: nowMs, answers: 0, notBeforeMs: 0 }
       this.#lanes.set(laneId, lane)
     }
     lane.rules = rules
@@ -97,6 +102,14 @@ export class FairLanes<T> {
     return undefined
   }
 
+  /** The endpoint of an active item has answered, or needs not be asked; what is made of it may take longer. */
+  heard(laneId: string, nowMs: number): void {
+    const lane = this.#lanes.get(laneId)
+    if (lane === undefined) return
+    lane.heardAtMs = nowMs
+    lane.answers++
+  }
+
   done(laneId: string, feedback: LaneFeedback, nowMs: number): void {
     const lane = this.#lanes.get(laneId)
     assert(lane !== undefined && lane.active > 0, "what is done was taken")
@@ -115,21 +128,29 @@ export class FairLanes<T> {
   }
 
   /**
-   * Takes out what waits in lanes that cannot keep up: whose oldest item is older than `LANE_AGE_MS_MAX`, or that hold more than
-   * `LANE_RECORDS_MAX` with an oldest item of over a second.
+   * Takes out what lanes cannot get done soon, so that it holds up nobody behind it: what is older than `LANE_AGE_MS_MAX`, and of a lane
+   * of more than `LANE_RECORDS_MAX` with an oldest item of over a second, all beyond what it gets done in `LANE_AHEAD_MS` at its pace
+   * since the last call. A lane whose endpoint answers nothing gets nothing done. To be called at an even pace.
    */
   takeOverdue(nowMs: number): T[] {
+    const elapsedMs = Math.max(1, nowMs - (this.#sweptAtMs ?? 0))
+    this.#sweptAtMs = nowMs
     const taken: T[] = []
     for (const lane of this.#lanes.values()) {
-      const { live, bulk } = lane.waiting
-      const oldest = Math.min(live[0]?.queuedAtMs ?? nowMs, bulk[0]?.queuedAtMs ?? nowMs)
-      const crowded = live.length + bulk.length > limits.LANE_RECORDS_MAX && nowMs - oldest > 1000
-      if (nowMs - oldest <= limits.LANE_AGE_MS_MAX && !crowded) continue
-      taken.push(...live.map((each) => each.value), ...bulk.map((each) => each.value))
-      live.length = 0
-      bulk.length = 0
+      const ahead = Math.floor((lane.answers * limits.LANE_AHEAD_MS) / elapsedMs)
+      lane.answers = 0
+      taken.push(...overdue(lane, ahead, nowMs))
     }
     return taken
+  }
+
+  /** Nobody got anything done for reasons of ours: what lanes did since the last call says nothing of their endpoints. */
+  restart(nowMs: number): void {
+    this.#sweptAtMs = nowMs
+    for (const lane of this.#lanes.values()) {
+      lane.answers = 0
+      lane.heardAtMs = nowMs
+    }
   }
 
   #enter(lane: Lane<T>, nowMs: number): void {
@@ -184,4 +205,24 @@ export class FairLanes<T> {
 function mayStart({ active, limit, heardAtMs }: Lane<unknown>, nowMs: number): boolean {
   const halvings = Math.min(31, Math.floor(Math.max(0, nowMs - heardAtMs) / limits.LANE_SILENCE_MS))
   return active === 0 || active < limit >> halvings
+}
+
+/** Removes and answers what the lane will not come to: the aged, and the latest of a crowd. */
+function overdue<T>(lane: Lane<T>, ahead: number, nowMs: number): T[] {
+  const { live, bulk } = lane.waiting
+  const taken: T[] = []
+  const oldestMs = Math.max(0, ...[live[0], bulk[0]].map((each) => (each === undefined ? 0 : nowMs - each.queuedAtMs)))
+  const crowded = live.length + bulk.length > limits.LANE_RECORDS_MAX && oldestMs > CROWD_AGE_MS
+  if (!crowded && oldestMs <= limits.LANE_AGE_MS_MAX) return taken
+  let place = 0
+  for (const laneClass of ["live", "bulk"] as const) {
+    const waiting = lane.waiting[laneClass]
+    const kept = waiting.filter(({ value, queuedAtMs }) => {
+      const keep = nowMs - queuedAtMs <= limits.LANE_AGE_MS_MAX && !(crowded && place++ >= ahead)
+      if (!keep) taken.push(value)
+      return keep
+    })
+    waiting.splice(0, waiting.length, ...kept)
+  }
+  return taken
 }
