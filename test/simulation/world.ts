@@ -7,12 +7,11 @@ import type { AppendFaults } from "./faulty-log.ts"
 import { Ledger } from "./ledger.ts"
 import type { Random } from "./random.ts"
 import type { Scenario } from "./scenario.ts"
-import type { SimulatedProcess } from "./simulated-process.ts"
 import type { VirtualTime } from "./virtual-time.ts"
 
 /** A request that reached an endpoint. */
 export interface Sent {
-  readonly process: SimulatedProcess
+  readonly process: Inhabitant
   readonly subscriptionId: string
   readonly deliveryId: string
   readonly eventId: string
@@ -34,6 +33,20 @@ const NO_FAULTS: AppendFaults = { refused: 0, unknown: 0, twice: 0, slow: 0 }
 const LAST_SENT_MS = 5000
 const VIOLATIONS_MAX = 20
 
+/** A process, as the world and what happens in it know it. */
+export interface Inhabitant {
+  readonly number: number
+  readonly state: "up" | "cut off" | "gone"
+  /** When it last began to hear of the log. */
+  readonly hearingSinceMs: number
+  /** When it last took a partition of `deliveries` over. */
+  takenOverAt(partition: number): number
+  crash(): void
+  cutOff(): void
+  restore(): void
+  stop(): Promise<void>
+}
+
 /** All that the processes of a run share, and what was seen of them. */
 export class World implements WorldOptions {
   readonly scenario: Scenario
@@ -44,12 +57,12 @@ export class World implements WorldOptions {
   readonly ledger = new Ledger()
   readonly sends: Sent[] = []
   readonly violations: string[] = []
-  readonly processes: SimulatedProcess[] = []
+  readonly processes: Inhabitant[] = []
   /** Since when a subscription may not be sent to. */
   readonly offSinceMs = new Map<string, number>()
   /** Subscriptions that were not there and enabled from the beginning to the end. */
   readonly unsteady = new Set<string>()
-  readonly #troubled = new Map<SimulatedProcess, number>()
+  readonly #troubled = new Map<Inhabitant, number>()
   #config: ConfigFollower | undefined
 
   constructor({ scenario, random, time, breakage }: WorldOptions) {
@@ -90,15 +103,15 @@ export class World implements WorldOptions {
   }
 
   /** From now on, and for so long, appends of a process go wrong. */
-  trouble(process: SimulatedProcess, forMs: number): void {
+  trouble(process: Inhabitant, forMs: number): void {
     this.#troubled.set(process, this.time.nowMs() + forMs)
   }
 
-  appendFaultsOf(process: SimulatedProcess): AppendFaults {
+  appendFaultsOf(process: Inhabitant): AppendFaults {
     return (this.#troubled.get(process) ?? 0) > this.time.nowMs() ? this.scenario.appendFaults : NO_FAULTS
   }
 
-  sent(process: SimulatedProcess, { url, headers }: SendRequest): void {
+  sent(process: Inhabitant, { url, headers }: SendRequest): void {
     const subscription = this.scenario.subscriptions.find((each) => each.url === url)
     if (subscription === undefined) return this.violation(`a request to ${url}, which nobody subscribed with`)
     const atMs = this.time.nowMs()
