@@ -39,7 +39,7 @@ export interface Inhabitant {
   readonly state: "up" | "cut off" | "gone"
   /** When it last began to hear of the log. */
   readonly hearingSinceMs: number
-  /** When it last took a partition of `deliveries` over. */
+  /** The place in the ledger at which it last took a partition of `deliveries` over. */
   takenOverAt(partition: number): number
   crash(): void
   cutOff(): void
