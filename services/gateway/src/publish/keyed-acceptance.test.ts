@@ -1,6 +1,6 @@
 import { create, fromBinary } from "@bufbuild/protobuf"
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt"
-import { foldStatus, isRefusal, keyedEventIdOf, type Refusal } from "@posthorn/core"
+import { foldStatus, isRefusal, keyedEventIdOf, limits, type Refusal } from "@posthorn/core"
 import { followConfig, LogUnavailable, type ConfigFollower, type LogAppender } from "@posthorn/log"
 import { EventAcceptedSchema, type EventAccepted } from "@posthorn/proto"
 import { StoreUnavailable, type IdempotencyClaims } from "@posthorn/store"
@@ -131,6 +131,22 @@ test("after a crash between claim and log the event is appended, once, as of the
   expect(waitedMs()).toBe(0)
   const found = await inLog(event.eventId)
   expect(found.map((each) => timestampMs(each.acceptedAt!))).toEqual([claimedAtMs])
+})
+
+test("a claim keeps its event's id for whoever takes it up, and a key whose claim is forgotten is a new event", async () => {
+  const { accept } = acceptance()
+  const claim = async (claimedAtMs: number) => {
+    const key = newKey()
+    const event = eventOf(key)
+    const claimedId = keyedEventIdOf(APPLICATION, `claimed as ${key}`)
+    await installation.store.claim({ applicationId: APPLICATION, key, eventId: claimedId, bodyHash: bodyHash(event), claimedAtMs })
+    return { key, claimedId, ownId: event.eventId }
+  }
+  const taken = await claim(Date.now() - 60_000)
+  expect(await accept(taken.key)).toMatchObject({ eventId: taken.claimedId })
+  expect([(await inLog(taken.claimedId)).length, (await inLog(taken.ownId)).length]).toEqual([1, 0])
+  const forgotten = await claim(Date.now() - limits.IDEMPOTENCY_WINDOW_MS - 60_000)
+  expect(await accept(forgotten.key)).toEqual({ eventId: forgotten.ownId, duplicate: false })
 })
 
 test("a fresh claim of somebody else is waited for, and taken over when nothing more is heard", async () => {
