@@ -9,13 +9,15 @@ import { file_google_api_annotations } from "../../google/api/annotations_pb.ts"
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_posthorn_v1_access } from "./access_pb.ts";
+import type { Task } from "./task_pb.ts";
+import { file_posthorn_v1_task } from "./task_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file posthorn/v1/dead_letter.proto.
  */
 export const file_posthorn_v1_dead_letter: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3N0aG9ybi92MS9kZWFkX2xldHRlci5wcm90bxILcG9zdGhvcm4udjEipAIKCkRlYWRMZXR0ZXISEwoLZGVsaXZlcnlfaWQYASABKAkSFgoOYXBwbGljYXRpb25faWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSFwoPc3Vic2NyaXB0aW9uX2lkGAQgASgJEhIKCmV2ZW50X3R5cGUYBSABKAkSLQoGcmVhc29uGAYgASgOMh0ucG9zdGhvcm4udjEuRGVhZExldHRlclJlYXNvbhINCgVlcnJvchgHIAEoCRITCgtzdGF0dXNfY29kZRgIIAEoBRIVCg1hdHRlbXB0X2NvdW50GAkgASgFEi4KCmNyZWF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHBvc2l0aW9uGAsgASgJItEBChZMaXN0RGVhZExldHRlcnNSZXF1ZXN0EhYKDmFwcGxpY2F0aW9uX2lkGAEgASgJEhcKD3N1YnNjcmlwdGlvbl9pZBgCIAEoCRIQCghldmVudF9pZBgDIAEoCRI3CgZyZWFzb24YBCABKA4yHS5wb3N0aG9ybi52MS5EZWFkTGV0dGVyUmVhc29uQgi6SAWCAQIQARIdCglwYWdlX3NpemUYBSABKAVCCrpIBxoFGMgBKAASHAoKcGFnZV90b2tlbhgGIAEoCUIIukgFcgMY9AMiYQoXTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2USLQoMZGVhZF9sZXR0ZXJzGAEgAygLMhcucG9zdGhvcm4udjEuRGVhZExldHRlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqlAEKEERlYWRMZXR0ZXJSZWFzb24SIgoeREVBRF9MRVRURVJfUkVBU09OX1VOU1BFQ0lGSUVEEAASIAocREVBRF9MRVRURVJfUkVBU09OX0VYSEFVU1RFRBABEhsKF0RFQURfTEVUVEVSX1JFQVNPTl9HT05FEAISHQoZREVBRF9MRVRURVJfUkVBU09OX1BPSVNPThADMpIBChFEZWFkTGV0dGVyU2VydmljZRJ9Cg9MaXN0RGVhZExldHRlcnMSIy5wb3N0aG9ybi52MS5MaXN0RGVhZExldHRlcnNSZXF1ZXN0GiQucG9zdGhvcm4udjEuTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2UiH5ACAYi1GAOC0+STAhISEC92MS9kZWFkLWxldHRlcnNiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_posthorn_v1_access]);
+  fileDesc("Ch1wb3N0aG9ybi92MS9kZWFkX2xldHRlci5wcm90bxILcG9zdGhvcm4udjEiuQMKCkRlYWRMZXR0ZXISEwoLZGVsaXZlcnlfaWQYASABKAkSFgoOYXBwbGljYXRpb25faWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSFwoPc3Vic2NyaXB0aW9uX2lkGAQgASgJEhIKCmV2ZW50X3R5cGUYBSABKAkSLQoGcmVhc29uGAYgASgOMh0ucG9zdGhvcm4udjEuRGVhZExldHRlclJlYXNvbhINCgVlcnJvchgHIAEoCRITCgtzdGF0dXNfY29kZRgIIAEoBRIVCg1hdHRlbXB0X2NvdW50GAkgASgFEi4KCmNyZWF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHBvc2l0aW9uGAsgASgJEisKBXN0YXRlGAwgASgOMhwucG9zdGhvcm4udjEuRGVhZExldHRlclN0YXRlEi4KCnNldHRsZWRfYXQYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDmRpc2NhcmRfcmVhc29uGA4gASgJEg8KB3Rhc2tfaWQYDyABKAkSDQoFcm91bmQYECABKAUinAIKEERlYWRMZXR0ZXJGaWx0ZXISFgoOYXBwbGljYXRpb25faWQYASABKAkSFwoPc3Vic2NyaXB0aW9uX2lkGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEhMKC2RlbGl2ZXJ5X2lkGAQgASgJEgwKBHR5cGUYBSABKAkSNwoGcmVhc29uGAYgASgOMh0ucG9zdGhvcm4udjEuRGVhZExldHRlclJlYXNvbkIIukgFggECEAESEwoLc3RhdHVzX2NvZGUYByABKAUSKQoFc2luY2UYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKWAwoWTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBIWCg5hcHBsaWNhdGlvbl9pZBgBIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSNwoGcmVhc29uGAQgASgOMh0ucG9zdGhvcm4udjEuRGVhZExldHRlclJlYXNvbkIIukgFggECEAESHQoJcGFnZV9zaXplGAUgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YBiABKAlCCLpIBXIDGPQDEjUKBXN0YXRlGAcgASgOMhwucG9zdGhvcm4udjEuRGVhZExldHRlclN0YXRlQgi6SAWCAQIQARITCgtkZWxpdmVyeV9pZBgIIAEoCRIMCgR0eXBlGAkgASgJEhMKC3N0YXR1c19jb2RlGAogASgFEikKBXNpbmNlGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiYQoXTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2USLQoMZGVhZF9sZXR0ZXJzGAEgAygLMhcucG9zdGhvcm4udjEuRGVhZExldHRlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkipgEKGVJlZHJpdmVEZWFkTGV0dGVyc1JlcXVlc3QSNQoGZmlsdGVyGAEgASgLMh0ucG9zdGhvcm4udjEuRGVhZExldHRlckZpbHRlckIGukgDyAEBEg8KB2RyeV9ydW4YAiABKAgSIwoPcmF0ZV9wZXJfc2Vjb25kGAMgASgFQgq6SAcaBRiQTigAEhwKCnJlcXVlc3RfaWQYBCABKAlCCLpIBXIDGMgBIkwKGlJlZHJpdmVEZWFkTGV0dGVyc1Jlc3BvbnNlEg0KBXRvdGFsGAEgASgDEh8KBHRhc2sYAiABKAsyES5wb3N0aG9ybi52MS5UYXNrIp0BChlEaXNjYXJkRGVhZExldHRlcnNSZXF1ZXN0EjUKBmZpbHRlchgBIAEoCzIdLnBvc3Rob3JuLnYxLkRlYWRMZXR0ZXJGaWx0ZXJCBrpIA8gBARIaCgZyZWFzb24YAiABKAlCCrpIB3IFEAEY9AMSDwoHZHJ5X3J1bhgDIAEoCBIcCgpyZXF1ZXN0X2lkGAQgASgJQgi6SAVyAxjIASJMChpEaXNjYXJkRGVhZExldHRlcnNSZXNwb25zZRINCgV0b3RhbBgBIAEoAxIfCgR0YXNrGAIgASgLMhEucG9zdGhvcm4udjEuVGFzayqUAQoQRGVhZExldHRlclJlYXNvbhIiCh5ERUFEX0xFVFRFUl9SRUFTT05fVU5TUEVDSUZJRUQQABIgChxERUFEX0xFVFRFUl9SRUFTT05fRVhIQVVTVEVEEAESGwoXREVBRF9MRVRURVJfUkVBU09OX0dPTkUQAhIdChlERUFEX0xFVFRFUl9SRUFTT05fUE9JU09OEAMqkQEKD0RlYWRMZXR0ZXJTdGF0ZRIhCh1ERUFEX0xFVFRFUl9TVEFURV9VTlNQRUNJRklFRBAAEhoKFkRFQURfTEVUVEVSX1NUQVRFX09QRU4QARIeChpERUFEX0xFVFRFUl9TVEFURV9SRURSSVZFThACEh8KG0RFQURfTEVUVEVSX1NUQVRFX0RJU0NBUkRFRBADMrQDChFEZWFkTGV0dGVyU2VydmljZRJ9Cg9MaXN0RGVhZExldHRlcnMSIy5wb3N0aG9ybi52MS5MaXN0RGVhZExldHRlcnNSZXF1ZXN0GiQucG9zdGhvcm4udjEuTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2UiH5ACAYi1GAOC0+STAhISEC92MS9kZWFkLWxldHRlcnMSjgEKElJlZHJpdmVEZWFkTGV0dGVycxImLnBvc3Rob3JuLnYxLlJlZHJpdmVEZWFkTGV0dGVyc1JlcXVlc3QaJy5wb3N0aG9ybi52MS5SZWRyaXZlRGVhZExldHRlcnNSZXNwb25zZSIniLUYAoLT5JMCHToBKiIYL3YxL2RlYWQtbGV0dGVyczpyZWRyaXZlEo4BChJEaXNjYXJkRGVhZExldHRlcnMSJi5wb3N0aG9ybi52MS5EaXNjYXJkRGVhZExldHRlcnNSZXF1ZXN0GicucG9zdGhvcm4udjEuRGlzY2FyZERlYWRMZXR0ZXJzUmVzcG9uc2UiJ4i1GAKC0+STAh06ASoiGC92MS9kZWFkLWxldHRlcnM6ZGlzY2FyZGIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_posthorn_v1_access, file_posthorn_v1_task]);
 
 /**
  * @generated from message posthorn.v1.DeadLetter
@@ -81,6 +83,39 @@ export type DeadLetter = Message<"posthorn.v1.DeadLetter"> & {
    * @generated from field: string position = 11;
    */
   position: string;
+
+  /**
+   * @generated from field: posthorn.v1.DeadLetterState state = 12;
+   */
+  state: DeadLetterState;
+
+  /**
+   * When it was redriven or discarded.
+   *
+   * @generated from field: google.protobuf.Timestamp settled_at = 13;
+   */
+  settledAt?: Timestamp | undefined;
+
+  /**
+   * Why it was discarded.
+   *
+   * @generated from field: string discard_reason = 14;
+   */
+  discardReason: string;
+
+  /**
+   * The task that redrove or discarded it; empty when a person did it to this one.
+   *
+   * @generated from field: string task_id = 15;
+   */
+  taskId: string;
+
+  /**
+   * The round of the delivery that ended with it.
+   *
+   * @generated from field: int32 round = 16;
+   */
+  round: number;
 };
 
 /**
@@ -89,6 +124,71 @@ export type DeadLetter = Message<"posthorn.v1.DeadLetter"> & {
  */
 export const DeadLetterSchema: GenMessage<DeadLetter> = /*@__PURE__*/
   messageDesc(file_posthorn_v1_dead_letter, 0);
+
+/**
+ * Which dead letters. What is absent does not narrow; records that nobody could read (`poison`) are never among them.
+ *
+ * @generated from message posthorn.v1.DeadLetterFilter
+ */
+export type DeadLetterFilter = Message<"posthorn.v1.DeadLetterFilter"> & {
+  /**
+   * An application's key implies its own; the operator has to name one.
+   *
+   * @generated from field: string application_id = 1;
+   */
+  applicationId: string;
+
+  /**
+   * @generated from field: string subscription_id = 2;
+   */
+  subscriptionId: string;
+
+  /**
+   * @generated from field: string event_id = 3;
+   */
+  eventId: string;
+
+  /**
+   * @generated from field: string delivery_id = 4;
+   */
+  deliveryId: string;
+
+  /**
+   * The event type.
+   *
+   * @generated from field: string type = 5;
+   */
+  type: string;
+
+  /**
+   * @generated from field: posthorn.v1.DeadLetterReason reason = 6;
+   */
+  reason: DeadLetterReason;
+
+  /**
+   * Of the last attempt.
+   *
+   * @generated from field: int32 status_code = 7;
+   */
+  statusCode: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp since = 8;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp until = 9;
+   */
+  until?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.DeadLetterFilter.
+ * Use `create(DeadLetterFilterSchema)` to create a new message.
+ */
+export const DeadLetterFilterSchema: GenMessage<DeadLetterFilter> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_dead_letter, 1);
 
 /**
  * @generated from message posthorn.v1.ListDeadLettersRequest
@@ -125,6 +225,40 @@ export type ListDeadLettersRequest = Message<"posthorn.v1.ListDeadLettersRequest
    * @generated from field: string page_token = 6;
    */
   pageToken: string;
+
+  /**
+   * Absent = open ones.
+   *
+   * @generated from field: posthorn.v1.DeadLetterState state = 7;
+   */
+  state: DeadLetterState;
+
+  /**
+   * @generated from field: string delivery_id = 8;
+   */
+  deliveryId: string;
+
+  /**
+   * The event type.
+   *
+   * @generated from field: string type = 9;
+   */
+  type: string;
+
+  /**
+   * @generated from field: int32 status_code = 10;
+   */
+  statusCode: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp since = 11;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp until = 12;
+   */
+  until?: Timestamp | undefined;
 };
 
 /**
@@ -132,7 +266,7 @@ export type ListDeadLettersRequest = Message<"posthorn.v1.ListDeadLettersRequest
  * Use `create(ListDeadLettersRequestSchema)` to create a new message.
  */
 export const ListDeadLettersRequestSchema: GenMessage<ListDeadLettersRequest> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_dead_letter, 1);
+  messageDesc(file_posthorn_v1_dead_letter, 2);
 
 /**
  * @generated from message posthorn.v1.ListDeadLettersResponse
@@ -154,7 +288,135 @@ export type ListDeadLettersResponse = Message<"posthorn.v1.ListDeadLettersRespon
  * Use `create(ListDeadLettersResponseSchema)` to create a new message.
  */
 export const ListDeadLettersResponseSchema: GenMessage<ListDeadLettersResponse> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_dead_letter, 2);
+  messageDesc(file_posthorn_v1_dead_letter, 3);
+
+/**
+ * @generated from message posthorn.v1.RedriveDeadLettersRequest
+ */
+export type RedriveDeadLettersRequest = Message<"posthorn.v1.RedriveDeadLettersRequest"> & {
+  /**
+   * @generated from field: posthorn.v1.DeadLetterFilter filter = 1;
+   */
+  filter?: DeadLetterFilter | undefined;
+
+  /**
+   * Only count.
+   *
+   * @generated from field: bool dry_run = 2;
+   */
+  dryRun: boolean;
+
+  /**
+   * Deliveries begun per second; 0 = 100.
+   *
+   * @generated from field: int32 rate_per_second = 3;
+   */
+  ratePerSecond: number;
+
+  /**
+   * The caller's own id for this request; absent = every request is another one.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message posthorn.v1.RedriveDeadLettersRequest.
+ * Use `create(RedriveDeadLettersRequestSchema)` to create a new message.
+ */
+export const RedriveDeadLettersRequestSchema: GenMessage<RedriveDeadLettersRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_dead_letter, 4);
+
+/**
+ * @generated from message posthorn.v1.RedriveDeadLettersResponse
+ */
+export type RedriveDeadLettersResponse = Message<"posthorn.v1.RedriveDeadLettersResponse"> & {
+  /**
+   * Open dead letters that the filter takes now.
+   *
+   * @generated from field: int64 total = 1;
+   */
+  total: bigint;
+
+  /**
+   * Absent with `dry_run`.
+   *
+   * @generated from field: posthorn.v1.Task task = 2;
+   */
+  task?: Task | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.RedriveDeadLettersResponse.
+ * Use `create(RedriveDeadLettersResponseSchema)` to create a new message.
+ */
+export const RedriveDeadLettersResponseSchema: GenMessage<RedriveDeadLettersResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_dead_letter, 5);
+
+/**
+ * @generated from message posthorn.v1.DiscardDeadLettersRequest
+ */
+export type DiscardDeadLettersRequest = Message<"posthorn.v1.DiscardDeadLettersRequest"> & {
+  /**
+   * @generated from field: posthorn.v1.DeadLetterFilter filter = 1;
+   */
+  filter?: DeadLetterFilter | undefined;
+
+  /**
+   * Kept with each of them.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * Only count.
+   *
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun: boolean;
+
+  /**
+   * As with a redrive.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message posthorn.v1.DiscardDeadLettersRequest.
+ * Use `create(DiscardDeadLettersRequestSchema)` to create a new message.
+ */
+export const DiscardDeadLettersRequestSchema: GenMessage<DiscardDeadLettersRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_dead_letter, 6);
+
+/**
+ * @generated from message posthorn.v1.DiscardDeadLettersResponse
+ */
+export type DiscardDeadLettersResponse = Message<"posthorn.v1.DiscardDeadLettersResponse"> & {
+  /**
+   * Open dead letters that the filter takes now.
+   *
+   * @generated from field: int64 total = 1;
+   */
+  total: bigint;
+
+  /**
+   * Absent with `dry_run`.
+   *
+   * @generated from field: posthorn.v1.Task task = 2;
+   */
+  task?: Task | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.DiscardDeadLettersResponse.
+ * Use `create(DiscardDeadLettersResponseSchema)` to create a new message.
+ */
+export const DiscardDeadLettersResponseSchema: GenMessage<DiscardDeadLettersResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_dead_letter, 7);
 
 /**
  * @generated from enum posthorn.v1.DeadLetterReason
@@ -199,6 +461,50 @@ export const DeadLetterReasonSchema: GenEnum<DeadLetterReason> = /*@__PURE__*/
   enumDesc(file_posthorn_v1_dead_letter, 0);
 
 /**
+ * What has become of a dead letter.
+ *
+ * @generated from enum posthorn.v1.DeadLetterState
+ */
+export const DeadLetterState = {
+  /**
+   * @generated from enum value: DEAD_LETTER_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Nobody has done anything about it.
+   *
+   * @generated from enum value: DEAD_LETTER_STATE_OPEN = 1;
+   */
+  OPEN: 1,
+
+  /**
+   * Its delivery has begun a new round.
+   *
+   * @generated from enum value: DEAD_LETTER_STATE_REDRIVEN = 2;
+   */
+  REDRIVEN: 2,
+
+  /**
+   * @generated from enum value: DEAD_LETTER_STATE_DISCARDED = 3;
+   */
+  DISCARDED: 3,
+} as const;
+
+/**
+ * What has become of a dead letter.
+ *
+ * @generated from enum posthorn.v1.DeadLetterState
+ */
+export type DeadLetterState = (typeof DeadLetterState)[keyof typeof DeadLetterState] | UnknownEnum;
+
+/**
+ * Describes the enum posthorn.v1.DeadLetterState.
+ */
+export const DeadLetterStateSchema: GenEnum<DeadLetterState> = /*@__PURE__*/
+  enumDesc(file_posthorn_v1_dead_letter, 1);
+
+/**
  * Deliveries that used up their schedule or could never be sent, and records that nobody could read.
  *
  * @generated from service posthorn.v1.DeadLetterService
@@ -213,6 +519,27 @@ export const DeadLetterService: GenService<{
     methodKind: "unary";
     input: typeof ListDeadLettersRequestSchema;
     output: typeof ListDeadLettersResponseSchema;
+  },
+  /**
+   * Sends dead letters again, each as a new round of its delivery with the same `webhook-id`, in the lower class. Counts first; with
+   * `dry_run` that is all. Otherwise answers a task that says how far it is. The same `request_id` again answers the same task.
+   *
+   * @generated from rpc posthorn.v1.DeadLetterService.RedriveDeadLetters
+   */
+  redriveDeadLetters: {
+    methodKind: "unary";
+    input: typeof RedriveDeadLettersRequestSchema;
+    output: typeof RedriveDeadLettersResponseSchema;
+  },
+  /**
+   * Takes dead letters off the list for good, with a reason; their deliveries stay dead. Counts, dry run and task as with a redrive.
+   *
+   * @generated from rpc posthorn.v1.DeadLetterService.DiscardDeadLetters
+   */
+  discardDeadLetters: {
+    methodKind: "unary";
+    input: typeof DiscardDeadLettersRequestSchema;
+    output: typeof DiscardDeadLettersResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_posthorn_v1_dead_letter, 0);

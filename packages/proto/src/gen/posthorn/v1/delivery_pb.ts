@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file posthorn/v1/delivery.proto.
  */
 export const file_posthorn_v1_delivery: GenFile = /*@__PURE__*/
-  fileDesc("Chpwb3N0aG9ybi92MS9kZWxpdmVyeS5wcm90bxILcG9zdGhvcm4udjEiqwMKCERlbGl2ZXJ5EgoKAmlkGAEgASgJEhYKDmFwcGxpY2F0aW9uX2lkGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEhcKD3N1YnNjcmlwdGlvbl9pZBgEIAEoCRISCgpldmVudF90eXBlGAUgASgJEikKBXN0YXRlGAYgASgOMhoucG9zdGhvcm4udjEuRGVsaXZlcnlTdGF0ZRIVCg1hdHRlbXB0X2NvdW50GAcgASgFEi4KCmNyZWF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD25leHRfYXR0ZW1wdF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQbGFzdF9zdGF0dXNfY29kZRgKIAEoBRISCgpsYXN0X2Vycm9yGAsgASgJEi8KC2ZpbmlzaGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YDSABKAkSJgoIYXR0ZW1wdHMYDiADKAsyFC5wb3N0aG9ybi52MS5BdHRlbXB0ItMDCgdBdHRlbXB0EgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoBRIlCgdvdXRjb21lGAMgASgOMhQucG9zdGhvcm4udjEuT3V0Y29tZRIsCgtlcnJvcl9jbGFzcxgEIAEoDjIXLnBvc3Rob3JuLnYxLkVycm9yQ2xhc3MSEwoLc3RhdHVzX2NvZGUYBSABKAUSDQoFZXJyb3IYBiABKAkSMAoMc2NoZWR1bGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtmaW5pc2hlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZHVyYXRpb25fbXMYCiABKAESLAoHcmVxdWVzdBgLIAEoCzIbLnBvc3Rob3JuLnYxLkF0dGVtcHRSZXF1ZXN0Ei4KCHJlc3BvbnNlGAwgASgLMhwucG9zdGhvcm4udjEuQXR0ZW1wdFJlc3BvbnNlEi0KCXBoYXNlc19tcxgNIAEoCzIaLnBvc3Rob3JuLnYxLkF0dGVtcHRQaGFzZXMimAEKDkF0dGVtcHRSZXF1ZXN0Eg4KBm1ldGhvZBgBIAEoCRILCgN1cmwYAiABKAkSOQoHaGVhZGVycxgDIAMoCzIoLnBvc3Rob3JuLnYxLkF0dGVtcHRSZXF1ZXN0LkhlYWRlcnNFbnRyeRouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKeAQoPQXR0ZW1wdFJlc3BvbnNlEjoKB2hlYWRlcnMYASADKAsyKS5wb3N0aG9ybi52MS5BdHRlbXB0UmVzcG9uc2UuSGVhZGVyc0VudHJ5EgwKBGJvZHkYAiABKAkSEQoJdHJ1bmNhdGVkGAMgASgIGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIl0KDUF0dGVtcHRQaGFzZXMSCwoDZG5zGAEgASgBEg8KB2Nvbm5lY3QYAiABKAESCwoDdGxzGAMgASgBEhIKCmZpcnN0X2J5dGUYBCABKAESDQoFdG90YWwYBSABKAEixQIKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBIWCg5hcHBsaWNhdGlvbl9pZBgBIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSDAoEdHlwZRgEIAEoCRIzCgVzdGF0ZRgFIAEoDjIaLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5U3RhdGVCCLpIBYIBAhABEhMKC3N0YXR1c19jb2RlGAYgASgFEikKBXNpbmNlGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoJcGFnZV9zaXplGAkgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YCiABKAlCCLpIBXIDGPQDIlwKFkxpc3REZWxpdmVyaWVzUmVzcG9uc2USKQoKZGVsaXZlcmllcxgBIAMoCzIVLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIyChJHZXREZWxpdmVyeVJlcXVlc3QSHAoLZGVsaXZlcnlfaWQYASABKAlCB7pIBHICEAEiPgoTR2V0RGVsaXZlcnlSZXNwb25zZRInCghkZWxpdmVyeRgBIAEoCzIVLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5Kr8BCg1EZWxpdmVyeVN0YXRlEh4KGkRFTElWRVJZX1NUQVRFX1VOU1BFQ0lGSUVEEAASHAoYREVMSVZFUllfU1RBVEVfU0NIRURVTEVEEAESGwoXREVMSVZFUllfU1RBVEVfUkVUUllJTkcQAhIcChhERUxJVkVSWV9TVEFURV9ERUxJVkVSRUQQAxIXChNERUxJVkVSWV9TVEFURV9ERUFEEAQSHAoYREVMSVZFUllfU1RBVEVfQ0FOQ0VMTEVEEAUqTQoHT3V0Y29tZRIXChNPVVRDT01FX1VOU1BFQ0lGSUVEEAASFQoRT1VUQ09NRV9ERUxJVkVSRUQQARISCg5PVVRDT01FX0ZBSUxFRBACKuoBCgpFcnJvckNsYXNzEhsKF0VSUk9SX0NMQVNTX1VOU1BFQ0lGSUVEEAASFgoSRVJST1JfQ0xBU1NfU1RBVFVTEAESFwoTRVJST1JfQ0xBU1NfVElNRU9VVBACEhMKD0VSUk9SX0NMQVNTX0ROUxADEhcKE0VSUk9SX0NMQVNTX0NPTk5FQ1QQBBITCg9FUlJPUl9DTEFTU19UTFMQBRIXChNFUlJPUl9DTEFTU19SRUZVU0VEEAYSGAoURVJST1JfQ0xBU1NfUFJPVE9DT0wQBxIYChRFUlJPUl9DTEFTU19JTlRFUk5BTBAIMsgCCg9EZWxpdmVyeVNlcnZpY2USqgEKDkxpc3REZWxpdmVyaWVzEiIucG9zdGhvcm4udjEuTGlzdERlbGl2ZXJpZXNSZXF1ZXN0GiMucG9zdGhvcm4udjEuTGlzdERlbGl2ZXJpZXNSZXNwb25zZSJPkAIBiLUYA4LT5JMCQlowEi4vdjEvc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfS9kZWxpdmVyaWVzEg4vdjEvZGVsaXZlcmllcxKHAQoLR2V0RGVsaXZlcnkSHy5wb3N0aG9ybi52MS5HZXREZWxpdmVyeVJlcXVlc3QaIC5wb3N0aG9ybi52MS5HZXREZWxpdmVyeVJlc3BvbnNlIjWQAgGItRgDgtPkkwIoYghkZWxpdmVyeRIcL3YxL2RlbGl2ZXJpZXMve2RlbGl2ZXJ5X2lkfWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_posthorn_v1_access]);
+  fileDesc("Chpwb3N0aG9ybi92MS9kZWxpdmVyeS5wcm90bxILcG9zdGhvcm4udjEiugMKCERlbGl2ZXJ5EgoKAmlkGAEgASgJEhYKDmFwcGxpY2F0aW9uX2lkGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEhcKD3N1YnNjcmlwdGlvbl9pZBgEIAEoCRISCgpldmVudF90eXBlGAUgASgJEikKBXN0YXRlGAYgASgOMhoucG9zdGhvcm4udjEuRGVsaXZlcnlTdGF0ZRIVCg1hdHRlbXB0X2NvdW50GAcgASgFEi4KCmNyZWF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD25leHRfYXR0ZW1wdF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQbGFzdF9zdGF0dXNfY29kZRgKIAEoBRISCgpsYXN0X2Vycm9yGAsgASgJEi8KC2ZpbmlzaGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YDSABKAkSJgoIYXR0ZW1wdHMYDiADKAsyFC5wb3N0aG9ybi52MS5BdHRlbXB0Eg0KBXJvdW5kGA8gASgFItMDCgdBdHRlbXB0EgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoBRIlCgdvdXRjb21lGAMgASgOMhQucG9zdGhvcm4udjEuT3V0Y29tZRIsCgtlcnJvcl9jbGFzcxgEIAEoDjIXLnBvc3Rob3JuLnYxLkVycm9yQ2xhc3MSEwoLc3RhdHVzX2NvZGUYBSABKAUSDQoFZXJyb3IYBiABKAkSMAoMc2NoZWR1bGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtmaW5pc2hlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZHVyYXRpb25fbXMYCiABKAESLAoHcmVxdWVzdBgLIAEoCzIbLnBvc3Rob3JuLnYxLkF0dGVtcHRSZXF1ZXN0Ei4KCHJlc3BvbnNlGAwgASgLMhwucG9zdGhvcm4udjEuQXR0ZW1wdFJlc3BvbnNlEi0KCXBoYXNlc19tcxgNIAEoCzIaLnBvc3Rob3JuLnYxLkF0dGVtcHRQaGFzZXMimAEKDkF0dGVtcHRSZXF1ZXN0Eg4KBm1ldGhvZBgBIAEoCRILCgN1cmwYAiABKAkSOQoHaGVhZGVycxgDIAMoCzIoLnBvc3Rob3JuLnYxLkF0dGVtcHRSZXF1ZXN0LkhlYWRlcnNFbnRyeRouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKeAQoPQXR0ZW1wdFJlc3BvbnNlEjoKB2hlYWRlcnMYASADKAsyKS5wb3N0aG9ybi52MS5BdHRlbXB0UmVzcG9uc2UuSGVhZGVyc0VudHJ5EgwKBGJvZHkYAiABKAkSEQoJdHJ1bmNhdGVkGAMgASgIGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIl0KDUF0dGVtcHRQaGFzZXMSCwoDZG5zGAEgASgBEg8KB2Nvbm5lY3QYAiABKAESCwoDdGxzGAMgASgBEhIKCmZpcnN0X2J5dGUYBCABKAESDQoFdG90YWwYBSABKAEixQIKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBIWCg5hcHBsaWNhdGlvbl9pZBgBIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSDAoEdHlwZRgEIAEoCRIzCgVzdGF0ZRgFIAEoDjIaLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5U3RhdGVCCLpIBYIBAhABEhMKC3N0YXR1c19jb2RlGAYgASgFEikKBXNpbmNlGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoJcGFnZV9zaXplGAkgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YCiABKAlCCLpIBXIDGPQDIlwKFkxpc3REZWxpdmVyaWVzUmVzcG9uc2USKQoKZGVsaXZlcmllcxgBIAMoCzIVLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIyChJHZXREZWxpdmVyeVJlcXVlc3QSHAoLZGVsaXZlcnlfaWQYASABKAlCB7pIBHICEAEiPgoTR2V0RGVsaXZlcnlSZXNwb25zZRInCghkZWxpdmVyeRgBIAEoCzIVLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5IjQKFFJldHJ5RGVsaXZlcnlSZXF1ZXN0EhwKC2RlbGl2ZXJ5X2lkGAEgASgJQge6SARyAhABIkAKFVJldHJ5RGVsaXZlcnlSZXNwb25zZRInCghkZWxpdmVyeRgBIAEoCzIVLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5Ik8KFUNhbmNlbERlbGl2ZXJ5UmVxdWVzdBIcCgtkZWxpdmVyeV9pZBgBIAEoCUIHukgEcgIQARIYCgZyZWFzb24YAiABKAlCCLpIBXIDGMgBIkEKFkNhbmNlbERlbGl2ZXJ5UmVzcG9uc2USJwoIZGVsaXZlcnkYASABKAsyFS5wb3N0aG9ybi52MS5EZWxpdmVyeSq/AQoNRGVsaXZlcnlTdGF0ZRIeChpERUxJVkVSWV9TVEFURV9VTlNQRUNJRklFRBAAEhwKGERFTElWRVJZX1NUQVRFX1NDSEVEVUxFRBABEhsKF0RFTElWRVJZX1NUQVRFX1JFVFJZSU5HEAISHAoYREVMSVZFUllfU1RBVEVfREVMSVZFUkVEEAMSFwoTREVMSVZFUllfU1RBVEVfREVBRBAEEhwKGERFTElWRVJZX1NUQVRFX0NBTkNFTExFRBAFKk0KB091dGNvbWUSFwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEhUKEU9VVENPTUVfREVMSVZFUkVEEAESEgoOT1VUQ09NRV9GQUlMRUQQAirqAQoKRXJyb3JDbGFzcxIbChdFUlJPUl9DTEFTU19VTlNQRUNJRklFRBAAEhYKEkVSUk9SX0NMQVNTX1NUQVRVUxABEhcKE0VSUk9SX0NMQVNTX1RJTUVPVVQQAhITCg9FUlJPUl9DTEFTU19ETlMQAxIXChNFUlJPUl9DTEFTU19DT05ORUNUEAQSEwoPRVJST1JfQ0xBU1NfVExTEAUSFwoTRVJST1JfQ0xBU1NfUkVGVVNFRBAGEhgKFEVSUk9SX0NMQVNTX1BST1RPQ09MEAcSGAoURVJST1JfQ0xBU1NfSU5URVJOQUwQCDL4BAoPRGVsaXZlcnlTZXJ2aWNlEqoBCg5MaXN0RGVsaXZlcmllcxIiLnBvc3Rob3JuLnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBojLnBvc3Rob3JuLnYxLkxpc3REZWxpdmVyaWVzUmVzcG9uc2UiT5ACAYi1GAOC0+STAkJaMBIuL3YxL3N1YnNjcmlwdGlvbnMve3N1YnNjcmlwdGlvbl9pZH0vZGVsaXZlcmllcxIOL3YxL2RlbGl2ZXJpZXMShwEKC0dldERlbGl2ZXJ5Eh8ucG9zdGhvcm4udjEuR2V0RGVsaXZlcnlSZXF1ZXN0GiAucG9zdGhvcm4udjEuR2V0RGVsaXZlcnlSZXNwb25zZSI1kAIBiLUYA4LT5JMCKGIIZGVsaXZlcnkSHC92MS9kZWxpdmVyaWVzL3tkZWxpdmVyeV9pZH0SkwEKDVJldHJ5RGVsaXZlcnkSIS5wb3N0aG9ybi52MS5SZXRyeURlbGl2ZXJ5UmVxdWVzdBoiLnBvc3Rob3JuLnYxLlJldHJ5RGVsaXZlcnlSZXNwb25zZSI7iLUYAoLT5JMCMToBKmIIZGVsaXZlcnkiIi92MS9kZWxpdmVyaWVzL3tkZWxpdmVyeV9pZH06cmV0cnkSlwEKDkNhbmNlbERlbGl2ZXJ5EiIucG9zdGhvcm4udjEuQ2FuY2VsRGVsaXZlcnlSZXF1ZXN0GiMucG9zdGhvcm4udjEuQ2FuY2VsRGVsaXZlcnlSZXNwb25zZSI8iLUYAoLT5JMCMjoBKmIIZGVsaXZlcnkiIy92MS9kZWxpdmVyaWVzL3tkZWxpdmVyeV9pZH06Y2FuY2VsYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_posthorn_v1_access]);
 
 /**
  * @generated from message posthorn.v1.Delivery
@@ -104,6 +104,13 @@ export type Delivery = Message<"posthorn.v1.Delivery"> & {
    * @generated from field: repeated posthorn.v1.Attempt attempts = 14;
    */
   attempts: Attempt[];
+
+  /**
+   * 1 at first; every replay, redrive and retry of what had ended begins another.
+   *
+   * @generated from field: int32 round = 15;
+   */
+  round: number;
 };
 
 /**
@@ -428,6 +435,81 @@ export const GetDeliveryResponseSchema: GenMessage<GetDeliveryResponse> = /*@__P
   messageDesc(file_posthorn_v1_delivery, 8);
 
 /**
+ * @generated from message posthorn.v1.RetryDeliveryRequest
+ */
+export type RetryDeliveryRequest = Message<"posthorn.v1.RetryDeliveryRequest"> & {
+  /**
+   * @generated from field: string delivery_id = 1;
+   */
+  deliveryId: string;
+};
+
+/**
+ * Describes the message posthorn.v1.RetryDeliveryRequest.
+ * Use `create(RetryDeliveryRequestSchema)` to create a new message.
+ */
+export const RetryDeliveryRequestSchema: GenMessage<RetryDeliveryRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_delivery, 9);
+
+/**
+ * @generated from message posthorn.v1.RetryDeliveryResponse
+ */
+export type RetryDeliveryResponse = Message<"posthorn.v1.RetryDeliveryResponse"> & {
+  /**
+   * @generated from field: posthorn.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.RetryDeliveryResponse.
+ * Use `create(RetryDeliveryResponseSchema)` to create a new message.
+ */
+export const RetryDeliveryResponseSchema: GenMessage<RetryDeliveryResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_delivery, 10);
+
+/**
+ * @generated from message posthorn.v1.CancelDeliveryRequest
+ */
+export type CancelDeliveryRequest = Message<"posthorn.v1.CancelDeliveryRequest"> & {
+  /**
+   * @generated from field: string delivery_id = 1;
+   */
+  deliveryId: string;
+
+  /**
+   * Shown as the delivery's `reason`; empty = `cancelled_by_request`.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message posthorn.v1.CancelDeliveryRequest.
+ * Use `create(CancelDeliveryRequestSchema)` to create a new message.
+ */
+export const CancelDeliveryRequestSchema: GenMessage<CancelDeliveryRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_delivery, 11);
+
+/**
+ * @generated from message posthorn.v1.CancelDeliveryResponse
+ */
+export type CancelDeliveryResponse = Message<"posthorn.v1.CancelDeliveryResponse"> & {
+  /**
+   * @generated from field: posthorn.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.CancelDeliveryResponse.
+ * Use `create(CancelDeliveryResponseSchema)` to create a new message.
+ */
+export const CancelDeliveryResponseSchema: GenMessage<CancelDeliveryResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_delivery, 12);
+
+/**
  * @generated from enum posthorn.v1.DeliveryState
  */
 export const DeliveryState = {
@@ -628,6 +710,27 @@ export const DeliveryService: GenService<{
     methodKind: "unary";
     input: typeof GetDeliveryRequestSchema;
     output: typeof GetDeliveryResponseSchema;
+  },
+  /**
+   * Sends a delivery now: one that waits for its next attempt makes that attempt at once, one that has ended begins a new round
+   * with the same `webhook-id`. Answers the delivery as the status view shows it once that has followed, or after a short while.
+   *
+   * @generated from rpc posthorn.v1.DeliveryService.RetryDelivery
+   */
+  retryDelivery: {
+    methodKind: "unary";
+    input: typeof RetryDeliveryRequestSchema;
+    output: typeof RetryDeliveryResponseSchema;
+  },
+  /**
+   * Ends a delivery that waits for an attempt. FAILED_PRECONDITION when it has ended; ABORTED when an attempt was under way.
+   *
+   * @generated from rpc posthorn.v1.DeliveryService.CancelDelivery
+   */
+  cancelDelivery: {
+    methodKind: "unary";
+    input: typeof CancelDeliveryRequestSchema;
+    output: typeof CancelDeliveryResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_posthorn_v1_delivery, 0);

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file posthorn/v1/subscription.proto.
  */
 export const file_posthorn_v1_subscription: GenFile = /*@__PURE__*/
-  fileDesc("Ch5wb3N0aG9ybi92MS9zdWJzY3JpcHRpb24ucHJvdG8SC3Bvc3Rob3JuLnYxIrIBCgZTb3VyY2USMwoGc2NoZW1lGAEgASgOMhkucG9zdGhvcm4udjEuU291cmNlU2NoZW1lQgi6SAWCAQIQARIYCgZzZWNyZXQYAiABKAlCCLpIBXIDGPQDEjMKEWV2ZW50X3R5cGVfaGVhZGVyGAMgASgJQhi6SBVyExhkMg9eW0EtWmEtejAtOS1dKiQSJAoSZGVmYXVsdF9ldmVudF90eXBlGAQgASgJQgi6SAVyAxiAASKYAQoLUmV0cnlQb2xpY3kSKgoOZGVsYXlzX3NlY29uZHMYASADKAVCErpID5IBDBBkIggaBhiAowUoABIjCgtyZXRyeV9jb3VudBgCIAEoBUIJukgGGgQYCigASACIAQESKAoTcmV0cnlfZGVsYXlfc2Vjb25kcxgDIAEoBUILukgIGgYYgKMFKABCDgoMX3JldHJ5X2NvdW50IksKCVJhdGVMaW1pdBIaCgVjb3VudBgBIAEoBUILukgIGgYYwIQ9KAESIgoOcGVyaW9kX3NlY29uZHMYAiABKAVCCrpIBxoFGJAcKAEi7wgKDFN1YnNjcmlwdGlvbhIKCgJpZBgBIAEoCRIWCg5hcHBsaWNhdGlvbl9pZBgCIAEoCRIXCgN1cmwYAyABKAlCCrpIB3IFEAEYgBASKQoGbWV0aG9kGAQgASgJQhm6SBZyFFIAUgRQT1NUUgNQVVRSBVBBVENIEm8KB2hlYWRlcnMYBSADKAsyJi5wb3N0aG9ybi52MS5TdWJzY3JpcHRpb24uSGVhZGVyc0VudHJ5Qja6SDOaATAQFCIlciMQARhkMh1eW0EtWmEtejAtOSEjJCUmJyorLl5fYHx+LV0rJCoFcgMY6AcSWAoLZXZlbnRfdHlwZXMYBiADKAlCQ7pIQJIBPRDIASI4cjYQARiAATIvXihcKnxbQS1aYS16MC05Xy1dKyhcLltBLVphLXowLTlfLV0rKSooXC5cKik/KSQSFAoHZW5hYmxlZBgHIAEoCEgAiAEBEhcKD2Rpc2FibGVkX3JlYXNvbhgIIAEoCRIdCgZzZWNyZXQYCSABKAlCCLpIBXIDGPQDSAGIAQESPgoPc2lnbmF0dXJlX3N0eWxlGAogASgOMhsucG9zdGhvcm4udjEuU2lnbmF0dXJlU3R5bGVCCLpIBYIBAhABEjQKCmJvZHlfc3R5bGUYCyABKA4yFi5wb3N0aG9ybi52MS5Cb2R5U3R5bGVCCLpIBYIBAhABEiMKBnNvdXJjZRgMIAEoCzITLnBvc3Rob3JuLnYxLlNvdXJjZRIuCgxyZXRyeV9wb2xpY3kYDSABKAsyGC5wb3N0aG9ybi52MS5SZXRyeVBvbGljeRJuCgp0aW1lb3V0X21zGA4gASgFQlq6SFe6AVQKCnRpbWVvdXRfbXMSGW11c3QgYmUgMCBvciAxMDAgdG8gNjAwMDAaK3RoaXMgPT0gMCB8fCAodGhpcyA+PSAxMDAgJiYgdGhpcyA8PSA2MDAwMCkSKgoKcmF0ZV9saW1pdBgPIAEoCzIWLnBvc3Rob3JuLnYxLlJhdGVMaW1pdBIeCgtjb25jdXJyZW5jeRgQIAEoBUIJukgGGgQYQCgAElIKCG1ldGFkYXRhGBEgAygLMicucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uLk1ldGFkYXRhRW50cnlCF7pIFJoBERAyIgZyBBABGGQqBXIDGOgHEh0KC2Rlc2NyaXB0aW9uGBIgASgJQgi6SAVyAxjoBxIuCgpjcmVhdGVkX2F0GBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GBQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGBUgASgJGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIKCghfZW5hYmxlZEIJCgdfc2VjcmV0InUKGUNyZWF0ZVN1YnNjcmlwdGlvblJlcXVlc3QSHwoOYXBwbGljYXRpb25faWQYASABKAlCB7pIBHICEAESNwoMc3Vic2NyaXB0aW9uGAIgASgLMhkucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uQga6SAPIAQEiTQoaQ3JlYXRlU3Vic2NyaXB0aW9uUmVzcG9uc2USLwoMc3Vic2NyaXB0aW9uGAEgASgLMhkucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uIngKGExpc3RTdWJzY3JpcHRpb25zUmVxdWVzdBIfCg5hcHBsaWNhdGlvbl9pZBgBIAEoCUIHukgEcgIQARIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGMgBKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMY9AMiZgoZTGlzdFN1YnNjcmlwdGlvbnNSZXNwb25zZRIwCg1zdWJzY3JpcHRpb25zGAEgAygLMhkucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI6ChZHZXRTdWJzY3JpcHRpb25SZXF1ZXN0EiAKD3N1YnNjcmlwdGlvbl9pZBgBIAEoCUIHukgEcgIQASJKChdHZXRTdWJzY3JpcHRpb25SZXNwb25zZRIvCgxzdWJzY3JpcHRpb24YASABKAsyGS5wb3N0aG9ybi52MS5TdWJzY3JpcHRpb24ipwEKGVVwZGF0ZVN1YnNjcmlwdGlvblJlcXVlc3QSIAoPc3Vic2NyaXB0aW9uX2lkGAEgASgJQge6SARyAhABEjcKDHN1YnNjcmlwdGlvbhgCIAEoCzIZLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbkIGukgDyAEBEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJNChpVcGRhdGVTdWJzY3JpcHRpb25SZXNwb25zZRIvCgxzdWJzY3JpcHRpb24YASABKAsyGS5wb3N0aG9ybi52MS5TdWJzY3JpcHRpb24iSwoZRGVsZXRlU3Vic2NyaXB0aW9uUmVxdWVzdBIgCg9zdWJzY3JpcHRpb25faWQYASABKAlCB7pIBHICEAESDAoEZXRhZxgCIAEoCSIcChpEZWxldGVTdWJzY3JpcHRpb25SZXNwb25zZSI9ChlFbmFibGVTdWJzY3JpcHRpb25SZXF1ZXN0EiAKD3N1YnNjcmlwdGlvbl9pZBgBIAEoCUIHukgEcgIQASJNChpFbmFibGVTdWJzY3JpcHRpb25SZXNwb25zZRIvCgxzdWJzY3JpcHRpb24YASABKAsyGS5wb3N0aG9ybi52MS5TdWJzY3JpcHRpb24iWAoaRGlzYWJsZVN1YnNjcmlwdGlvblJlcXVlc3QSIAoPc3Vic2NyaXB0aW9uX2lkGAEgASgJQge6SARyAhABEhgKBnJlYXNvbhgCIAEoCUIIukgFcgMYyAEiTgobRGlzYWJsZVN1YnNjcmlwdGlvblJlc3BvbnNlEi8KDHN1YnNjcmlwdGlvbhgBIAEoCzIZLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbiqyAQoOU2lnbmF0dXJlU3R5bGUSHwobU0lHTkFUVVJFX1NUWUxFX1VOU1BFQ0lGSUVEEAASHAoYU0lHTkFUVVJFX1NUWUxFX1NUQU5EQVJEEAESFwoTU0lHTkFUVVJFX1NUWUxFX0hVQhACEicKI1NJR05BVFVSRV9TVFlMRV9YX1dFQkhPT0tfU0lHTkFUVVJFEAMSHwobU0lHTkFUVVJFX1NUWUxFX1hfU0lHTkFUVVJFEAQqVAoJQm9keVN0eWxlEhoKFkJPRFlfU1RZTEVfVU5TUEVDSUZJRUQQABISCg5CT0RZX1NUWUxFX1JBVxABEhcKE0JPRFlfU1RZTEVfRU5WRUxPUEUQAiqgAQoMU291cmNlU2NoZW1lEh0KGVNPVVJDRV9TQ0hFTUVfVU5TUEVDSUZJRUQQABIWChJTT1VSQ0VfU0NIRU1FX05PTkUQARIVChFTT1VSQ0VfU0NIRU1FX0hVQhACEh0KGVNPVVJDRV9TQ0hFTUVfWF9TSUdOQVRVUkUQAxIjCh9TT1VSQ0VfU0NIRU1FX1NUQU5EQVJEX1dFQkhPT0tTEAQylQoKE1N1YnNjcmlwdGlvblNlcnZpY2USvgEKEkNyZWF0ZVN1YnNjcmlwdGlvbhImLnBvc3Rob3JuLnYxLkNyZWF0ZVN1YnNjcmlwdGlvblJlcXVlc3QaJy5wb3N0aG9ybi52MS5DcmVhdGVTdWJzY3JpcHRpb25SZXNwb25zZSJXiLUYAoLT5JMCTToMc3Vic2NyaXB0aW9uYgxzdWJzY3JpcHRpb24iLy92MS9hcHBsaWNhdGlvbnMve2FwcGxpY2F0aW9uX2lkfS9zdWJzY3JpcHRpb25zEqIBChFMaXN0U3Vic2NyaXB0aW9ucxIlLnBvc3Rob3JuLnYxLkxpc3RTdWJzY3JpcHRpb25zUmVxdWVzdBomLnBvc3Rob3JuLnYxLkxpc3RTdWJzY3JpcHRpb25zUmVzcG9uc2UiPpACAYi1GAOC0+STAjESLy92MS9hcHBsaWNhdGlvbnMve2FwcGxpY2F0aW9uX2lkfS9zdWJzY3JpcHRpb25zEp4BCg9HZXRTdWJzY3JpcHRpb24SIy5wb3N0aG9ybi52MS5HZXRTdWJzY3JpcHRpb25SZXF1ZXN0GiQucG9zdGhvcm4udjEuR2V0U3Vic2NyaXB0aW9uUmVzcG9uc2UiQJACAYi1GAOC0+STAjNiDHN1YnNjcmlwdGlvbhIjL3YxL3N1YnNjcmlwdGlvbnMve3N1YnNjcmlwdGlvbl9pZH0S9wEKElVwZGF0ZVN1YnNjcmlwdGlvbhImLnBvc3Rob3JuLnYxLlVwZGF0ZVN1YnNjcmlwdGlvblJlcXVlc3QaJy5wb3N0aG9ybi52MS5VcGRhdGVTdWJzY3JpcHRpb25SZXNwb25zZSKPAYi1GAKC0+STAoQBOgxzdWJzY3JpcHRpb25aQToMc3Vic2NyaXB0aW9uYgxzdWJzY3JpcHRpb24aIy92MS9zdWJzY3JpcHRpb25zL3tzdWJzY3JpcHRpb25faWR9YgxzdWJzY3JpcHRpb24yIy92MS9zdWJzY3JpcHRpb25zL3tzdWJzY3JpcHRpb25faWR9EpYBChJEZWxldGVTdWJzY3JpcHRpb24SJi5wb3N0aG9ybi52MS5EZWxldGVTdWJzY3JpcHRpb25SZXF1ZXN0GicucG9zdGhvcm4udjEuRGVsZXRlU3Vic2NyaXB0aW9uUmVzcG9uc2UiL4i1GAKC0+STAiUqIy92MS9zdWJzY3JpcHRpb25zL3tzdWJzY3JpcHRpb25faWR9Eq4BChJFbmFibGVTdWJzY3JpcHRpb24SJi5wb3N0aG9ybi52MS5FbmFibGVTdWJzY3JpcHRpb25SZXF1ZXN0GicucG9zdGhvcm4udjEuRW5hYmxlU3Vic2NyaXB0aW9uUmVzcG9uc2UiR4i1GAKC0+STAj06ASpiDHN1YnNjcmlwdGlvbiIqL3YxL3N1YnNjcmlwdGlvbnMve3N1YnNjcmlwdGlvbl9pZH06ZW5hYmxlErIBChNEaXNhYmxlU3Vic2NyaXB0aW9uEicucG9zdGhvcm4udjEuRGlzYWJsZVN1YnNjcmlwdGlvblJlcXVlc3QaKC5wb3N0aG9ybi52MS5EaXNhYmxlU3Vic2NyaXB0aW9uUmVzcG9uc2UiSIi1GAKC0+STAj46ASpiDHN1YnNjcmlwdGlvbiIrL3YxL3N1YnNjcmlwdGlvbnMve3N1YnNjcmlwdGlvbl9pZH06ZGlzYWJsZWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_posthorn_v1_access]);
+  fileDesc("Ch5wb3N0aG9ybi92MS9zdWJzY3JpcHRpb24ucHJvdG8SC3Bvc3Rob3JuLnYxIrIBCgZTb3VyY2USMwoGc2NoZW1lGAEgASgOMhkucG9zdGhvcm4udjEuU291cmNlU2NoZW1lQgi6SAWCAQIQARIYCgZzZWNyZXQYAiABKAlCCLpIBXIDGPQDEjMKEWV2ZW50X3R5cGVfaGVhZGVyGAMgASgJQhi6SBVyExhkMg9eW0EtWmEtejAtOS1dKiQSJAoSZGVmYXVsdF9ldmVudF90eXBlGAQgASgJQgi6SAVyAxiAASKYAQoLUmV0cnlQb2xpY3kSKgoOZGVsYXlzX3NlY29uZHMYASADKAVCErpID5IBDBBkIggaBhiAowUoABIjCgtyZXRyeV9jb3VudBgCIAEoBUIJukgGGgQYCigASACIAQESKAoTcmV0cnlfZGVsYXlfc2Vjb25kcxgDIAEoBUILukgIGgYYgKMFKABCDgoMX3JldHJ5X2NvdW50ImcKCVJhdGVMaW1pdBIaCgVjb3VudBgBIAEoBUILukgIGgYYwIQ9KAESIgoOcGVyaW9kX3NlY29uZHMYAiABKAVCCrpIBxoFGJAcKAESGgoFYnVyc3QYAyABKAVCC7pICBoGGMCEPSgAIrAJCgxTdWJzY3JpcHRpb24SCgoCaWQYASABKAkSFgoOYXBwbGljYXRpb25faWQYAiABKAkSFwoDdXJsGAMgASgJQgq6SAdyBRABGIAQEikKBm1ldGhvZBgEIAEoCUIZukgWchRSAFIEUE9TVFIDUFVUUgVQQVRDSBJvCgdoZWFkZXJzGAUgAygLMiYucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uLkhlYWRlcnNFbnRyeUI2ukgzmgEwEBQiJXIjEAEYZDIdXltBLVphLXowLTkhIyQlJicqKy5eX2B8fi1dKyQqBXIDGOgHElgKC2V2ZW50X3R5cGVzGAYgAygJQkO6SECSAT0QyAEiOHI2EAEYgAEyL14oXCp8W0EtWmEtejAtOV8tXSsoXC5bQS1aYS16MC05Xy1dKykqKFwuXCopPykkEhQKB2VuYWJsZWQYByABKAhIAIgBARIXCg9kaXNhYmxlZF9yZWFzb24YCCABKAkSHQoGc2VjcmV0GAkgASgJQgi6SAVyAxj0A0gBiAEBEj4KD3NpZ25hdHVyZV9zdHlsZRgKIAEoDjIbLnBvc3Rob3JuLnYxLlNpZ25hdHVyZVN0eWxlQgi6SAWCAQIQARI0Cgpib2R5X3N0eWxlGAsgASgOMhYucG9zdGhvcm4udjEuQm9keVN0eWxlQgi6SAWCAQIQARIjCgZzb3VyY2UYDCABKAsyEy5wb3N0aG9ybi52MS5Tb3VyY2USLgoMcmV0cnlfcG9saWN5GA0gASgLMhgucG9zdGhvcm4udjEuUmV0cnlQb2xpY3kSbgoKdGltZW91dF9tcxgOIAEoBUJaukhXugFUCgp0aW1lb3V0X21zEhltdXN0IGJlIDAgb3IgMTAwIHRvIDYwMDAwGit0aGlzID09IDAgfHwgKHRoaXMgPj0gMTAwICYmIHRoaXMgPD0gNjAwMDApEioKCnJhdGVfbGltaXQYDyABKAsyFi5wb3N0aG9ybi52MS5SYXRlTGltaXQSHgoLY29uY3VycmVuY3kYECABKAVCCbpIBhoEGEAoABJSCghtZXRhZGF0YRgRIAMoCzInLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbi5NZXRhZGF0YUVudHJ5Qhe6SBSaAREQMiIGcgQQARhkKgVyAxjoBxIdCgtkZXNjcmlwdGlvbhgSIAEoCUIIukgFcgMY6AcSLgoKY3JlYXRlZF9hdBgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgVIAEoCRIOCgZwYXVzZWQYFiABKAgSLwoGaGVhbHRoGBcgASgLMh8ucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uSGVhbHRoGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIKCghfZW5hYmxlZEIJCgdfc2VjcmV0IsoBChJTdWJzY3JpcHRpb25IZWFsdGgSKAoFc3RhdGUYASABKA4yGS5wb3N0aG9ybi52MS5CcmVha2VyU3RhdGUSDgoGcmVhc29uGAIgASgJEikKBXNpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1uZXh0X3Byb2JlX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIcChRjb25zZWN1dGl2ZV9mYWlsdXJlcxgFIAEoBSJ1ChlDcmVhdGVTdWJzY3JpcHRpb25SZXF1ZXN0Eh8KDmFwcGxpY2F0aW9uX2lkGAEgASgJQge6SARyAhABEjcKDHN1YnNjcmlwdGlvbhgCIAEoCzIZLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbkIGukgDyAEBIk0KGkNyZWF0ZVN1YnNjcmlwdGlvblJlc3BvbnNlEi8KDHN1YnNjcmlwdGlvbhgBIAEoCzIZLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbiJ4ChhMaXN0U3Vic2NyaXB0aW9uc1JlcXVlc3QSHwoOYXBwbGljYXRpb25faWQYASABKAlCB7pIBHICEAESHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGPQDImYKGUxpc3RTdWJzY3JpcHRpb25zUmVzcG9uc2USMAoNc3Vic2NyaXB0aW9ucxgBIAMoCzIZLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiOgoWR2V0U3Vic2NyaXB0aW9uUmVxdWVzdBIgCg9zdWJzY3JpcHRpb25faWQYASABKAlCB7pIBHICEAEiSgoXR2V0U3Vic2NyaXB0aW9uUmVzcG9uc2USLwoMc3Vic2NyaXB0aW9uGAEgASgLMhkucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uIqcBChlVcGRhdGVTdWJzY3JpcHRpb25SZXF1ZXN0EiAKD3N1YnNjcmlwdGlvbl9pZBgBIAEoCUIHukgEcgIQARI3CgxzdWJzY3JpcHRpb24YAiABKAsyGS5wb3N0aG9ybi52MS5TdWJzY3JpcHRpb25CBrpIA8gBARIvCgt1cGRhdGVfbWFzaxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siTQoaVXBkYXRlU3Vic2NyaXB0aW9uUmVzcG9uc2USLwoMc3Vic2NyaXB0aW9uGAEgASgLMhkucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uIksKGURlbGV0ZVN1YnNjcmlwdGlvblJlcXVlc3QSIAoPc3Vic2NyaXB0aW9uX2lkGAEgASgJQge6SARyAhABEgwKBGV0YWcYAiABKAkiHAoaRGVsZXRlU3Vic2NyaXB0aW9uUmVzcG9uc2UiPQoZRW5hYmxlU3Vic2NyaXB0aW9uUmVxdWVzdBIgCg9zdWJzY3JpcHRpb25faWQYASABKAlCB7pIBHICEAEiTQoaRW5hYmxlU3Vic2NyaXB0aW9uUmVzcG9uc2USLwoMc3Vic2NyaXB0aW9uGAEgASgLMhkucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uIlgKGkRpc2FibGVTdWJzY3JpcHRpb25SZXF1ZXN0EiAKD3N1YnNjcmlwdGlvbl9pZBgBIAEoCUIHukgEcgIQARIYCgZyZWFzb24YAiABKAlCCLpIBXIDGMgBIk4KG0Rpc2FibGVTdWJzY3JpcHRpb25SZXNwb25zZRIvCgxzdWJzY3JpcHRpb24YASABKAsyGS5wb3N0aG9ybi52MS5TdWJzY3JpcHRpb24iPAoYUGF1c2VTdWJzY3JpcHRpb25SZXF1ZXN0EiAKD3N1YnNjcmlwdGlvbl9pZBgBIAEoCUIHukgEcgIQASJMChlQYXVzZVN1YnNjcmlwdGlvblJlc3BvbnNlEi8KDHN1YnNjcmlwdGlvbhgBIAEoCzIZLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbiI9ChlSZXN1bWVTdWJzY3JpcHRpb25SZXF1ZXN0EiAKD3N1YnNjcmlwdGlvbl9pZBgBIAEoCUIHukgEcgIQASJNChpSZXN1bWVTdWJzY3JpcHRpb25SZXNwb25zZRIvCgxzdWJzY3JpcHRpb24YASABKAsyGS5wb3N0aG9ybi52MS5TdWJzY3JpcHRpb24qsgEKDlNpZ25hdHVyZVN0eWxlEh8KG1NJR05BVFVSRV9TVFlMRV9VTlNQRUNJRklFRBAAEhwKGFNJR05BVFVSRV9TVFlMRV9TVEFOREFSRBABEhcKE1NJR05BVFVSRV9TVFlMRV9IVUIQAhInCiNTSUdOQVRVUkVfU1RZTEVfWF9XRUJIT09LX1NJR05BVFVSRRADEh8KG1NJR05BVFVSRV9TVFlMRV9YX1NJR05BVFVSRRAEKlQKCUJvZHlTdHlsZRIaChZCT0RZX1NUWUxFX1VOU1BFQ0lGSUVEEAASEgoOQk9EWV9TVFlMRV9SQVcQARIXChNCT0RZX1NUWUxFX0VOVkVMT1BFEAIqoAEKDFNvdXJjZVNjaGVtZRIdChlTT1VSQ0VfU0NIRU1FX1VOU1BFQ0lGSUVEEAASFgoSU09VUkNFX1NDSEVNRV9OT05FEAESFQoRU09VUkNFX1NDSEVNRV9IVUIQAhIdChlTT1VSQ0VfU0NIRU1FX1hfU0lHTkFUVVJFEAMSIwofU09VUkNFX1NDSEVNRV9TVEFOREFSRF9XRUJIT09LUxAEKnwKDEJyZWFrZXJTdGF0ZRIdChlCUkVBS0VSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUQlJFQUtFUl9TVEFURV9DTE9TRUQQARIWChJCUkVBS0VSX1NUQVRFX09QRU4QAhIbChdCUkVBS0VSX1NUQVRFX0hBTEZfT1BFThADMvMMChNTdWJzY3JpcHRpb25TZXJ2aWNlEr4BChJDcmVhdGVTdWJzY3JpcHRpb24SJi5wb3N0aG9ybi52MS5DcmVhdGVTdWJzY3JpcHRpb25SZXF1ZXN0GicucG9zdGhvcm4udjEuQ3JlYXRlU3Vic2NyaXB0aW9uUmVzcG9uc2UiV4i1GAKC0+STAk06DHN1YnNjcmlwdGlvbmIMc3Vic2NyaXB0aW9uIi8vdjEvYXBwbGljYXRpb25zL3thcHBsaWNhdGlvbl9pZH0vc3Vic2NyaXB0aW9ucxKiAQoRTGlzdFN1YnNjcmlwdGlvbnMSJS5wb3N0aG9ybi52MS5MaXN0U3Vic2NyaXB0aW9uc1JlcXVlc3QaJi5wb3N0aG9ybi52MS5MaXN0U3Vic2NyaXB0aW9uc1Jlc3BvbnNlIj6QAgGItRgDgtPkkwIxEi8vdjEvYXBwbGljYXRpb25zL3thcHBsaWNhdGlvbl9pZH0vc3Vic2NyaXB0aW9ucxKeAQoPR2V0U3Vic2NyaXB0aW9uEiMucG9zdGhvcm4udjEuR2V0U3Vic2NyaXB0aW9uUmVxdWVzdBokLnBvc3Rob3JuLnYxLkdldFN1YnNjcmlwdGlvblJlc3BvbnNlIkCQAgGItRgDgtPkkwIzYgxzdWJzY3JpcHRpb24SIy92MS9zdWJzY3JpcHRpb25zL3tzdWJzY3JpcHRpb25faWR9EvcBChJVcGRhdGVTdWJzY3JpcHRpb24SJi5wb3N0aG9ybi52MS5VcGRhdGVTdWJzY3JpcHRpb25SZXF1ZXN0GicucG9zdGhvcm4udjEuVXBkYXRlU3Vic2NyaXB0aW9uUmVzcG9uc2UijwGItRgCgtPkkwKEAToMc3Vic2NyaXB0aW9uWkE6DHN1YnNjcmlwdGlvbmIMc3Vic2NyaXB0aW9uGiMvdjEvc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfWIMc3Vic2NyaXB0aW9uMiMvdjEvc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfRKWAQoSRGVsZXRlU3Vic2NyaXB0aW9uEiYucG9zdGhvcm4udjEuRGVsZXRlU3Vic2NyaXB0aW9uUmVxdWVzdBonLnBvc3Rob3JuLnYxLkRlbGV0ZVN1YnNjcmlwdGlvblJlc3BvbnNlIi+ItRgCgtPkkwIlKiMvdjEvc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfRKuAQoSRW5hYmxlU3Vic2NyaXB0aW9uEiYucG9zdGhvcm4udjEuRW5hYmxlU3Vic2NyaXB0aW9uUmVxdWVzdBonLnBvc3Rob3JuLnYxLkVuYWJsZVN1YnNjcmlwdGlvblJlc3BvbnNlIkeItRgCgtPkkwI9OgEqYgxzdWJzY3JpcHRpb24iKi92MS9zdWJzY3JpcHRpb25zL3tzdWJzY3JpcHRpb25faWR9OmVuYWJsZRKyAQoTRGlzYWJsZVN1YnNjcmlwdGlvbhInLnBvc3Rob3JuLnYxLkRpc2FibGVTdWJzY3JpcHRpb25SZXF1ZXN0GigucG9zdGhvcm4udjEuRGlzYWJsZVN1YnNjcmlwdGlvblJlc3BvbnNlIkiItRgCgtPkkwI+OgEqYgxzdWJzY3JpcHRpb24iKy92MS9zdWJzY3JpcHRpb25zL3tzdWJzY3JpcHRpb25faWR9OmRpc2FibGUSqgEKEVBhdXNlU3Vic2NyaXB0aW9uEiUucG9zdGhvcm4udjEuUGF1c2VTdWJzY3JpcHRpb25SZXF1ZXN0GiYucG9zdGhvcm4udjEuUGF1c2VTdWJzY3JpcHRpb25SZXNwb25zZSJGiLUYAoLT5JMCPDoBKmIMc3Vic2NyaXB0aW9uIikvdjEvc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfTpwYXVzZRKuAQoSUmVzdW1lU3Vic2NyaXB0aW9uEiYucG9zdGhvcm4udjEuUmVzdW1lU3Vic2NyaXB0aW9uUmVxdWVzdBonLnBvc3Rob3JuLnYxLlJlc3VtZVN1YnNjcmlwdGlvblJlc3BvbnNlIkeItRgCgtPkkwI9OgEqYgxzdWJzY3JpcHRpb24iKi92MS9zdWJzY3JpcHRpb25zL3tzdWJzY3JpcHRpb25faWR9OnJlc3VtZWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_posthorn_v1_access]);
 
 /**
  * Verification of what comes in for one subscription.
@@ -93,7 +93,7 @@ export const RetryPolicySchema: GenMessage<RetryPolicy> = /*@__PURE__*/
   messageDesc(file_posthorn_v1_subscription, 1);
 
 /**
- * At most `count` attempts in any `period_seconds`.
+ * At most `count` attempts in any `period_seconds`, evenly spaced.
  *
  * @generated from message posthorn.v1.RateLimit
  */
@@ -107,6 +107,13 @@ export type RateLimit = Message<"posthorn.v1.RateLimit"> & {
    * @generated from field: int32 period_seconds = 2;
    */
   periodSeconds: number;
+
+  /**
+   * How many may go out at once after a rest; on top of `count` in that period. 0 and 1 = none.
+   *
+   * @generated from field: int32 burst = 3;
+   */
+  burst: number;
 };
 
 /**
@@ -254,6 +261,20 @@ export type Subscription = Message<"posthorn.v1.Subscription"> & {
    * @generated from field: string etag = 21;
    */
   etag: string;
+
+  /**
+   * Whether its deliveries wait until it is resumed. Changed by `:pause` and `:resume` alone.
+   *
+   * @generated from field: bool paused = 22;
+   */
+  paused: boolean;
+
+  /**
+   * How its endpoint does, from the status view. Given by the server with single reads and lists; absent while the view cannot be read.
+   *
+   * @generated from field: posthorn.v1.SubscriptionHealth health = 23;
+   */
+  health?: SubscriptionHealth | undefined;
 };
 
 /**
@@ -262,6 +283,53 @@ export type Subscription = Message<"posthorn.v1.Subscription"> & {
  */
 export const SubscriptionSchema: GenMessage<Subscription> = /*@__PURE__*/
   messageDesc(file_posthorn_v1_subscription, 3);
+
+/**
+ * How an endpoint does.
+ *
+ * @generated from message posthorn.v1.SubscriptionHealth
+ */
+export type SubscriptionHealth = Message<"posthorn.v1.SubscriptionHealth"> & {
+  /**
+   * @generated from field: posthorn.v1.BreakerState state = 1;
+   */
+  state: BreakerState;
+
+  /**
+   * For people: what the endpoint did last that counts against it; empty when all is well.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * When the state became what it is.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 3;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * With BREAKER_STATE_OPEN: when a request may go out again. Made with whatever is due then.
+   *
+   * @generated from field: google.protobuf.Timestamp next_probe_at = 4;
+   */
+  nextProbeAt?: Timestamp | undefined;
+
+  /**
+   * Failed attempts since the last one that succeeded.
+   *
+   * @generated from field: int32 consecutive_failures = 5;
+   */
+  consecutiveFailures: number;
+};
+
+/**
+ * Describes the message posthorn.v1.SubscriptionHealth.
+ * Use `create(SubscriptionHealthSchema)` to create a new message.
+ */
+export const SubscriptionHealthSchema: GenMessage<SubscriptionHealth> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_subscription, 4);
 
 /**
  * @generated from message posthorn.v1.CreateSubscriptionRequest
@@ -283,7 +351,7 @@ export type CreateSubscriptionRequest = Message<"posthorn.v1.CreateSubscriptionR
  * Use `create(CreateSubscriptionRequestSchema)` to create a new message.
  */
 export const CreateSubscriptionRequestSchema: GenMessage<CreateSubscriptionRequest> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_subscription, 4);
+  messageDesc(file_posthorn_v1_subscription, 5);
 
 /**
  * @generated from message posthorn.v1.CreateSubscriptionResponse
@@ -300,7 +368,7 @@ export type CreateSubscriptionResponse = Message<"posthorn.v1.CreateSubscription
  * Use `create(CreateSubscriptionResponseSchema)` to create a new message.
  */
 export const CreateSubscriptionResponseSchema: GenMessage<CreateSubscriptionResponse> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_subscription, 5);
+  messageDesc(file_posthorn_v1_subscription, 6);
 
 /**
  * @generated from message posthorn.v1.ListSubscriptionsRequest
@@ -329,7 +397,7 @@ export type ListSubscriptionsRequest = Message<"posthorn.v1.ListSubscriptionsReq
  * Use `create(ListSubscriptionsRequestSchema)` to create a new message.
  */
 export const ListSubscriptionsRequestSchema: GenMessage<ListSubscriptionsRequest> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_subscription, 6);
+  messageDesc(file_posthorn_v1_subscription, 7);
 
 /**
  * @generated from message posthorn.v1.ListSubscriptionsResponse
@@ -351,7 +419,7 @@ export type ListSubscriptionsResponse = Message<"posthorn.v1.ListSubscriptionsRe
  * Use `create(ListSubscriptionsResponseSchema)` to create a new message.
  */
 export const ListSubscriptionsResponseSchema: GenMessage<ListSubscriptionsResponse> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_subscription, 7);
+  messageDesc(file_posthorn_v1_subscription, 8);
 
 /**
  * @generated from message posthorn.v1.GetSubscriptionRequest
@@ -368,7 +436,7 @@ export type GetSubscriptionRequest = Message<"posthorn.v1.GetSubscriptionRequest
  * Use `create(GetSubscriptionRequestSchema)` to create a new message.
  */
 export const GetSubscriptionRequestSchema: GenMessage<GetSubscriptionRequest> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_subscription, 8);
+  messageDesc(file_posthorn_v1_subscription, 9);
 
 /**
  * @generated from message posthorn.v1.GetSubscriptionResponse
@@ -385,7 +453,7 @@ export type GetSubscriptionResponse = Message<"posthorn.v1.GetSubscriptionRespon
  * Use `create(GetSubscriptionResponseSchema)` to create a new message.
  */
 export const GetSubscriptionResponseSchema: GenMessage<GetSubscriptionResponse> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_subscription, 9);
+  messageDesc(file_posthorn_v1_subscription, 10);
 
 /**
  * @generated from message posthorn.v1.UpdateSubscriptionRequest
@@ -416,7 +484,7 @@ export type UpdateSubscriptionRequest = Message<"posthorn.v1.UpdateSubscriptionR
  * Use `create(UpdateSubscriptionRequestSchema)` to create a new message.
  */
 export const UpdateSubscriptionRequestSchema: GenMessage<UpdateSubscriptionRequest> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_subscription, 10);
+  messageDesc(file_posthorn_v1_subscription, 11);
 
 /**
  * @generated from message posthorn.v1.UpdateSubscriptionResponse
@@ -433,7 +501,7 @@ export type UpdateSubscriptionResponse = Message<"posthorn.v1.UpdateSubscription
  * Use `create(UpdateSubscriptionResponseSchema)` to create a new message.
  */
 export const UpdateSubscriptionResponseSchema: GenMessage<UpdateSubscriptionResponse> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_subscription, 11);
+  messageDesc(file_posthorn_v1_subscription, 12);
 
 /**
  * @generated from message posthorn.v1.DeleteSubscriptionRequest
@@ -457,7 +525,7 @@ export type DeleteSubscriptionRequest = Message<"posthorn.v1.DeleteSubscriptionR
  * Use `create(DeleteSubscriptionRequestSchema)` to create a new message.
  */
 export const DeleteSubscriptionRequestSchema: GenMessage<DeleteSubscriptionRequest> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_subscription, 12);
+  messageDesc(file_posthorn_v1_subscription, 13);
 
 /**
  * @generated from message posthorn.v1.DeleteSubscriptionResponse
@@ -470,7 +538,7 @@ export type DeleteSubscriptionResponse = Message<"posthorn.v1.DeleteSubscription
  * Use `create(DeleteSubscriptionResponseSchema)` to create a new message.
  */
 export const DeleteSubscriptionResponseSchema: GenMessage<DeleteSubscriptionResponse> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_subscription, 13);
+  messageDesc(file_posthorn_v1_subscription, 14);
 
 /**
  * @generated from message posthorn.v1.EnableSubscriptionRequest
@@ -487,7 +555,7 @@ export type EnableSubscriptionRequest = Message<"posthorn.v1.EnableSubscriptionR
  * Use `create(EnableSubscriptionRequestSchema)` to create a new message.
  */
 export const EnableSubscriptionRequestSchema: GenMessage<EnableSubscriptionRequest> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_subscription, 14);
+  messageDesc(file_posthorn_v1_subscription, 15);
 
 /**
  * @generated from message posthorn.v1.EnableSubscriptionResponse
@@ -504,7 +572,7 @@ export type EnableSubscriptionResponse = Message<"posthorn.v1.EnableSubscription
  * Use `create(EnableSubscriptionResponseSchema)` to create a new message.
  */
 export const EnableSubscriptionResponseSchema: GenMessage<EnableSubscriptionResponse> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_subscription, 15);
+  messageDesc(file_posthorn_v1_subscription, 16);
 
 /**
  * @generated from message posthorn.v1.DisableSubscriptionRequest
@@ -528,7 +596,7 @@ export type DisableSubscriptionRequest = Message<"posthorn.v1.DisableSubscriptio
  * Use `create(DisableSubscriptionRequestSchema)` to create a new message.
  */
 export const DisableSubscriptionRequestSchema: GenMessage<DisableSubscriptionRequest> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_subscription, 16);
+  messageDesc(file_posthorn_v1_subscription, 17);
 
 /**
  * @generated from message posthorn.v1.DisableSubscriptionResponse
@@ -545,7 +613,75 @@ export type DisableSubscriptionResponse = Message<"posthorn.v1.DisableSubscripti
  * Use `create(DisableSubscriptionResponseSchema)` to create a new message.
  */
 export const DisableSubscriptionResponseSchema: GenMessage<DisableSubscriptionResponse> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_subscription, 17);
+  messageDesc(file_posthorn_v1_subscription, 18);
+
+/**
+ * @generated from message posthorn.v1.PauseSubscriptionRequest
+ */
+export type PauseSubscriptionRequest = Message<"posthorn.v1.PauseSubscriptionRequest"> & {
+  /**
+   * @generated from field: string subscription_id = 1;
+   */
+  subscriptionId: string;
+};
+
+/**
+ * Describes the message posthorn.v1.PauseSubscriptionRequest.
+ * Use `create(PauseSubscriptionRequestSchema)` to create a new message.
+ */
+export const PauseSubscriptionRequestSchema: GenMessage<PauseSubscriptionRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_subscription, 19);
+
+/**
+ * @generated from message posthorn.v1.PauseSubscriptionResponse
+ */
+export type PauseSubscriptionResponse = Message<"posthorn.v1.PauseSubscriptionResponse"> & {
+  /**
+   * @generated from field: posthorn.v1.Subscription subscription = 1;
+   */
+  subscription?: Subscription | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.PauseSubscriptionResponse.
+ * Use `create(PauseSubscriptionResponseSchema)` to create a new message.
+ */
+export const PauseSubscriptionResponseSchema: GenMessage<PauseSubscriptionResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_subscription, 20);
+
+/**
+ * @generated from message posthorn.v1.ResumeSubscriptionRequest
+ */
+export type ResumeSubscriptionRequest = Message<"posthorn.v1.ResumeSubscriptionRequest"> & {
+  /**
+   * @generated from field: string subscription_id = 1;
+   */
+  subscriptionId: string;
+};
+
+/**
+ * Describes the message posthorn.v1.ResumeSubscriptionRequest.
+ * Use `create(ResumeSubscriptionRequestSchema)` to create a new message.
+ */
+export const ResumeSubscriptionRequestSchema: GenMessage<ResumeSubscriptionRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_subscription, 21);
+
+/**
+ * @generated from message posthorn.v1.ResumeSubscriptionResponse
+ */
+export type ResumeSubscriptionResponse = Message<"posthorn.v1.ResumeSubscriptionResponse"> & {
+  /**
+   * @generated from field: posthorn.v1.Subscription subscription = 1;
+   */
+  subscription?: Subscription | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.ResumeSubscriptionResponse.
+ * Use `create(ResumeSubscriptionResponseSchema)` to create a new message.
+ */
+export const ResumeSubscriptionResponseSchema: GenMessage<ResumeSubscriptionResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_subscription, 22);
 
 /**
  * One more signature header, for receivers that exist already. All are HMAC-SHA256 over the body alone.
@@ -699,6 +835,52 @@ export const SourceSchemeSchema: GenEnum<SourceScheme> = /*@__PURE__*/
   enumDesc(file_posthorn_v1_subscription, 2);
 
 /**
+ * Whether requests to an endpoint are held back because they fail.
+ *
+ * @generated from enum posthorn.v1.BreakerState
+ */
+export const BreakerState = {
+  /**
+   * @generated from enum value: BREAKER_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Requests go out.
+   *
+   * @generated from enum value: BREAKER_STATE_CLOSED = 1;
+   */
+  CLOSED: 1,
+
+  /**
+   * Requests are put off, without counting as attempts, until `next_probe_at`.
+   *
+   * @generated from enum value: BREAKER_STATE_OPEN = 2;
+   */
+  OPEN: 2,
+
+  /**
+   * One request may go out; what it comes to closes the breaker or opens it again.
+   *
+   * @generated from enum value: BREAKER_STATE_HALF_OPEN = 3;
+   */
+  HALF_OPEN: 3,
+} as const;
+
+/**
+ * Whether requests to an endpoint are held back because they fail.
+ *
+ * @generated from enum posthorn.v1.BreakerState
+ */
+export type BreakerState = (typeof BreakerState)[keyof typeof BreakerState] | UnknownEnum;
+
+/**
+ * Describes the enum posthorn.v1.BreakerState.
+ */
+export const BreakerStateSchema: GenEnum<BreakerState> = /*@__PURE__*/
+  enumDesc(file_posthorn_v1_subscription, 3);
+
+/**
  * Where to send, and what.
  *
  * @generated from service posthorn.v1.SubscriptionService
@@ -773,6 +955,26 @@ export const SubscriptionService: GenService<{
     methodKind: "unary";
     input: typeof DisableSubscriptionRequestSchema;
     output: typeof DisableSubscriptionResponseSchema;
+  },
+  /**
+   * Holds deliveries back from now on (within 5 seconds) until the subscription is resumed; nothing is lost meanwhile, for up to 30 days.
+   *
+   * @generated from rpc posthorn.v1.SubscriptionService.PauseSubscription
+   */
+  pauseSubscription: {
+    methodKind: "unary";
+    input: typeof PauseSubscriptionRequestSchema;
+    output: typeof PauseSubscriptionResponseSchema;
+  },
+  /**
+   * Ends a pause: what waited goes out at the pace that the subscription's limits allow, behind what is new.
+   *
+   * @generated from rpc posthorn.v1.SubscriptionService.ResumeSubscription
+   */
+  resumeSubscription: {
+    methodKind: "unary";
+    input: typeof ResumeSubscriptionRequestSchema;
+    output: typeof ResumeSubscriptionResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_posthorn_v1_subscription, 0);

@@ -6,15 +6,19 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Actor } from "./actor_pb.ts";
+import { file_posthorn_log_v1_actor } from "./actor_pb.ts";
 import type { Attempt, DeliveryState } from "../../v1/delivery_pb.ts";
 import { file_posthorn_v1_delivery } from "../../v1/delivery_pb.ts";
+import type { SubscriptionHealth } from "../../v1/subscription_pb.ts";
+import { file_posthorn_v1_subscription } from "../../v1/subscription_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file posthorn/log/v1/attempt_record.proto.
  */
 export const file_posthorn_log_v1_attempt_record: GenFile = /*@__PURE__*/
-  fileDesc("CiRwb3N0aG9ybi9sb2cvdjEvYXR0ZW1wdF9yZWNvcmQucHJvdG8SD3Bvc3Rob3JuLmxvZy52MSK5AQoNQXR0ZW1wdFJlY29yZBIzCgdjcmVhdGVkGAEgASgLMiAucG9zdGhvcm4ubG9nLnYxLkRlbGl2ZXJ5Q3JlYXRlZEgAEjQKCGZpbmlzaGVkGAIgASgLMiAucG9zdGhvcm4ubG9nLnYxLkF0dGVtcHRGaW5pc2hlZEgAEjMKB3NldHRsZWQYAyABKAsyIC5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlTZXR0bGVkSABCCAoGcmVjb3JkInUKD0RlbGl2ZXJ5Q3JlYXRlZBIwCghkZWxpdmVyeRgBIAEoCzIeLnBvc3Rob3JuLmxvZy52MS5EZWxpdmVyeUZhY3RzEjAKDGZpcnN0X2R1ZV9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi6QEKD0F0dGVtcHRGaW5pc2hlZBIwCghkZWxpdmVyeRgBIAEoCzIeLnBvc3Rob3JuLmxvZy52MS5EZWxpdmVyeUZhY3RzEg0KBXJvdW5kGAIgASgFEiUKB2F0dGVtcHQYAyABKAsyFC5wb3N0aG9ybi52MS5BdHRlbXB0EikKBXN0YXRlGAQgASgOMhoucG9zdGhvcm4udjEuRGVsaXZlcnlTdGF0ZRIzCg9uZXh0X2F0dGVtcHRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgGIAEoCSLUAQoPRGVsaXZlcnlTZXR0bGVkEjAKCGRlbGl2ZXJ5GAEgASgLMh4ucG9zdGhvcm4ubG9nLnYxLkRlbGl2ZXJ5RmFjdHMSDQoFcm91bmQYAiABKAUSFQoNYXR0ZW1wdF9jb3VudBgDIAEoBRIpCgVzdGF0ZRgEIAEoDjIaLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5U3RhdGUSDgoGcmVhc29uGAUgASgJEi4KCnNldHRsZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqsBCg1EZWxpdmVyeUZhY3RzEhMKC2RlbGl2ZXJ5X2lkGAEgASgJEhYKDmFwcGxpY2F0aW9uX2lkGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEhcKD3N1YnNjcmlwdGlvbl9pZBgEIAEoCRISCgpldmVudF90eXBlGAUgASgJEi4KCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wYgZwcm90bzM", [file_google_protobuf_timestamp, file_posthorn_v1_delivery]);
+  fileDesc("CiRwb3N0aG9ybi9sb2cvdjEvYXR0ZW1wdF9yZWNvcmQucHJvdG8SD3Bvc3Rob3JuLmxvZy52MSLwAQoNQXR0ZW1wdFJlY29yZBIzCgdjcmVhdGVkGAEgASgLMiAucG9zdGhvcm4ubG9nLnYxLkRlbGl2ZXJ5Q3JlYXRlZEgAEjQKCGZpbmlzaGVkGAIgASgLMiAucG9zdGhvcm4ubG9nLnYxLkF0dGVtcHRGaW5pc2hlZEgAEjMKB3NldHRsZWQYAyABKAsyIC5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlTZXR0bGVkSAASNQoIcmVxdWV1ZWQYBCABKAsyIS5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlSZXF1ZXVlZEgAQggKBnJlY29yZCJ1Cg9EZWxpdmVyeUNyZWF0ZWQSMAoIZGVsaXZlcnkYASABKAsyHi5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlGYWN0cxIwCgxmaXJzdF9kdWVfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpoCCg9BdHRlbXB0RmluaXNoZWQSMAoIZGVsaXZlcnkYASABKAsyHi5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlGYWN0cxINCgVyb3VuZBgCIAEoBRIlCgdhdHRlbXB0GAMgASgLMhQucG9zdGhvcm4udjEuQXR0ZW1wdBIpCgVzdGF0ZRgEIAEoDjIaLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5U3RhdGUSMwoPbmV4dF9hdHRlbXB0X2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YBiABKAkSLwoGaGVhbHRoGAcgASgLMh8ucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uSGVhbHRoItQBCg9EZWxpdmVyeVNldHRsZWQSMAoIZGVsaXZlcnkYASABKAsyHi5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlGYWN0cxINCgVyb3VuZBgCIAEoBRIVCg1hdHRlbXB0X2NvdW50GAMgASgFEikKBXN0YXRlGAQgASgOMhoucG9zdGhvcm4udjEuRGVsaXZlcnlTdGF0ZRIOCgZyZWFzb24YBSABKAkSLgoKc2V0dGxlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi/wEKEERlbGl2ZXJ5UmVxdWV1ZWQSMAoIZGVsaXZlcnkYASABKAsyHi5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlGYWN0cxINCgVyb3VuZBgCIAEoBRIVCg1hdHRlbXB0X2NvdW50GAMgASgFEioKBmR1ZV9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmVxdWV1ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3Rhc2tfaWQYBiABKAkSJQoFYWN0b3IYByABKAsyFi5wb3N0aG9ybi5sb2cudjEuQWN0b3IiqwEKDURlbGl2ZXJ5RmFjdHMSEwoLZGVsaXZlcnlfaWQYASABKAkSFgoOYXBwbGljYXRpb25faWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSFwoPc3Vic2NyaXB0aW9uX2lkGAQgASgJEhIKCmV2ZW50X3R5cGUYBSABKAkSLgoKY3JlYXRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBiBnByb3RvMw", [file_google_protobuf_timestamp, file_posthorn_log_v1_actor, file_posthorn_v1_delivery, file_posthorn_v1_subscription]);
 
 /**
  * Topic `attempts`, key = subscription id, same partition as the delivery's record in `deliveries`: what happened to deliveries.
@@ -43,6 +47,12 @@ export type AttemptRecord = Message<"posthorn.log.v1.AttemptRecord"> & {
      */
     value: DeliverySettled;
     case: "settled";
+  } | {
+    /**
+     * @generated from field: posthorn.log.v1.DeliveryRequeued requeued = 4;
+     */
+    value: DeliveryRequeued;
+    case: "requeued";
   } | { case: undefined; value?: undefined };
 };
 
@@ -118,6 +128,13 @@ export type AttemptFinished = Message<"posthorn.log.v1.AttemptFinished"> & {
    * @generated from field: string reason = 6;
    */
   reason: string;
+
+  /**
+   * How the subscription's breaker stands after this attempt; absent = as before.
+   *
+   * @generated from field: posthorn.v1.SubscriptionHealth health = 7;
+   */
+  health?: SubscriptionHealth | undefined;
 };
 
 /**
@@ -174,6 +191,61 @@ export const DeliverySettledSchema: GenMessage<DeliverySettled> = /*@__PURE__*/
   messageDesc(file_posthorn_log_v1_attempt_record, 3);
 
 /**
+ * A delivery that had ended begins a new round: replay, redrive, or somebody asked for it.
+ *
+ * @generated from message posthorn.log.v1.DeliveryRequeued
+ */
+export type DeliveryRequeued = Message<"posthorn.log.v1.DeliveryRequeued"> & {
+  /**
+   * @generated from field: posthorn.log.v1.DeliveryFacts delivery = 1;
+   */
+  delivery?: DeliveryFacts | undefined;
+
+  /**
+   * The new one.
+   *
+   * @generated from field: int32 round = 2;
+   */
+  round: number;
+
+  /**
+   * Attempts that ended before.
+   *
+   * @generated from field: int32 attempt_count = 3;
+   */
+  attemptCount: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp due_at = 4;
+   */
+  dueAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp requeued_at = 5;
+   */
+  requeuedAt?: Timestamp | undefined;
+
+  /**
+   * The task that did it; empty = a person did it to this one.
+   *
+   * @generated from field: string task_id = 6;
+   */
+  taskId: string;
+
+  /**
+   * @generated from field: posthorn.log.v1.Actor actor = 7;
+   */
+  actor?: Actor | undefined;
+};
+
+/**
+ * Describes the message posthorn.log.v1.DeliveryRequeued.
+ * Use `create(DeliveryRequeuedSchema)` to create a new message.
+ */
+export const DeliveryRequeuedSchema: GenMessage<DeliveryRequeued> = /*@__PURE__*/
+  messageDesc(file_posthorn_log_v1_attempt_record, 4);
+
+/**
  * What never changes about a delivery.
  *
  * @generated from message posthorn.log.v1.DeliveryFacts
@@ -215,5 +287,5 @@ export type DeliveryFacts = Message<"posthorn.log.v1.DeliveryFacts"> & {
  * Use `create(DeliveryFactsSchema)` to create a new message.
  */
 export const DeliveryFactsSchema: GenMessage<DeliveryFacts> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_attempt_record, 4);
+  messageDesc(file_posthorn_log_v1_attempt_record, 5);
 

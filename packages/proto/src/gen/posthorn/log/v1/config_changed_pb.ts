@@ -6,19 +6,23 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Actor } from "./actor_pb.ts";
+import { file_posthorn_log_v1_actor } from "./actor_pb.ts";
 import type { Application } from "../../v1/application_pb.ts";
 import { file_posthorn_v1_application } from "../../v1/application_pb.ts";
 import type { Key } from "../../v1/key_pb.ts";
 import { file_posthorn_v1_key } from "../../v1/key_pb.ts";
 import type { Subscription } from "../../v1/subscription_pb.ts";
 import { file_posthorn_v1_subscription } from "../../v1/subscription_pb.ts";
+import type { Task } from "../../v1/task_pb.ts";
+import { file_posthorn_v1_task } from "../../v1/task_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file posthorn/log/v1/config_changed.proto.
  */
 export const file_posthorn_log_v1_config_changed: GenFile = /*@__PURE__*/
-  fileDesc("CiRwb3N0aG9ybi9sb2cvdjEvY29uZmlnX2NoYW5nZWQucHJvdG8SD3Bvc3Rob3JuLmxvZy52MSL8AgoNQ29uZmlnQ2hhbmdlZBIRCgllbnRpdHlfaWQYASABKAkSGAoQZXhwZWN0ZWRfdmVyc2lvbhgCIAEoAxIRCgljaGFuZ2VfaWQYAyABKAkSLgoKY2hhbmdlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoFYWN0b3IYBSABKAsyFi5wb3N0aG9ybi5sb2cudjEuQWN0b3ISOAoLYXBwbGljYXRpb24YBiABKAsyIS5wb3N0aG9ybi5sb2cudjEuQXBwbGljYXRpb25TdGF0ZUgAEigKA2tleRgHIAEoCzIZLnBvc3Rob3JuLmxvZy52MS5LZXlTdGF0ZUgAEjoKDHN1YnNjcmlwdGlvbhgIIAEoCzIiLnBvc3Rob3JuLmxvZy52MS5TdWJzY3JpcHRpb25TdGF0ZUgAEisKB2RlbGV0ZWQYCSABKAsyGC5wb3N0aG9ybi5sb2cudjEuRGVsZXRlZEgAQgcKBXN0YXRlIicKBUFjdG9yEgoKAmlkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkiQQoQQXBwbGljYXRpb25TdGF0ZRItCgthcHBsaWNhdGlvbhgBIAEoCzIYLnBvc3Rob3JuLnYxLkFwcGxpY2F0aW9uIj0KCEtleVN0YXRlEh0KA2tleRgBIAEoCzIQLnBvc3Rob3JuLnYxLktleRISCgp0b2tlbl9oYXNoGAIgASgJIowBChFTdWJzY3JpcHRpb25TdGF0ZRIvCgxzdWJzY3JpcHRpb24YASABKAsyGS5wb3N0aG9ybi52MS5TdWJzY3JpcHRpb24SLwoHc2VjcmV0cxgCIAMoCzIeLnBvc3Rob3JuLmxvZy52MS5TaWduaW5nU2VjcmV0EhUKDXNvdXJjZV9zZWNyZXQYAyABKAkiUgoNU2lnbmluZ1NlY3JldBIRCgllbmNyeXB0ZWQYASABKAkSLgoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiLwoHRGVsZXRlZBIMCgRraW5kGAEgASgJEhYKDmFwcGxpY2F0aW9uX2lkGAIgASgJYgZwcm90bzM", [file_google_protobuf_timestamp, file_posthorn_v1_application, file_posthorn_v1_key, file_posthorn_v1_subscription]);
+  fileDesc("CiRwb3N0aG9ybi9sb2cvdjEvY29uZmlnX2NoYW5nZWQucHJvdG8SD3Bvc3Rob3JuLmxvZy52MSKoAwoNQ29uZmlnQ2hhbmdlZBIRCgllbnRpdHlfaWQYASABKAkSGAoQZXhwZWN0ZWRfdmVyc2lvbhgCIAEoAxIRCgljaGFuZ2VfaWQYAyABKAkSLgoKY2hhbmdlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoFYWN0b3IYBSABKAsyFi5wb3N0aG9ybi5sb2cudjEuQWN0b3ISOAoLYXBwbGljYXRpb24YBiABKAsyIS5wb3N0aG9ybi5sb2cudjEuQXBwbGljYXRpb25TdGF0ZUgAEigKA2tleRgHIAEoCzIZLnBvc3Rob3JuLmxvZy52MS5LZXlTdGF0ZUgAEjoKDHN1YnNjcmlwdGlvbhgIIAEoCzIiLnBvc3Rob3JuLmxvZy52MS5TdWJzY3JpcHRpb25TdGF0ZUgAEisKB2RlbGV0ZWQYCSABKAsyGC5wb3N0aG9ybi5sb2cudjEuRGVsZXRlZEgAEioKBHRhc2sYCiABKAsyGi5wb3N0aG9ybi5sb2cudjEuVGFza1N0YXRlSABCBwoFc3RhdGUiQQoQQXBwbGljYXRpb25TdGF0ZRItCgthcHBsaWNhdGlvbhgBIAEoCzIYLnBvc3Rob3JuLnYxLkFwcGxpY2F0aW9uIj0KCEtleVN0YXRlEh0KA2tleRgBIAEoCzIQLnBvc3Rob3JuLnYxLktleRISCgp0b2tlbl9oYXNoGAIgASgJIowBChFTdWJzY3JpcHRpb25TdGF0ZRIvCgxzdWJzY3JpcHRpb24YASABKAsyGS5wb3N0aG9ybi52MS5TdWJzY3JpcHRpb24SLwoHc2VjcmV0cxgCIAMoCzIeLnBvc3Rob3JuLmxvZy52MS5TaWduaW5nU2VjcmV0EhUKDXNvdXJjZV9zZWNyZXQYAyABKAkiLAoJVGFza1N0YXRlEh8KBHRhc2sYASABKAsyES5wb3N0aG9ybi52MS5UYXNrIlIKDVNpZ25pbmdTZWNyZXQSEQoJZW5jcnlwdGVkGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIi8KB0RlbGV0ZWQSDAoEa2luZBgBIAEoCRIWCg5hcHBsaWNhdGlvbl9pZBgCIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp, file_posthorn_log_v1_actor, file_posthorn_v1_application, file_posthorn_v1_key, file_posthorn_v1_subscription, file_posthorn_v1_task]);
 
 /**
  * Topic `config`, key = entity id, one partition: the full new state of an entity.
@@ -85,6 +89,12 @@ export type ConfigChanged = Message<"posthorn.log.v1.ConfigChanged"> & {
      */
     value: Deleted;
     case: "deleted";
+  } | {
+    /**
+     * @generated from field: posthorn.log.v1.TaskState task = 10;
+     */
+    value: TaskState;
+    case: "task";
   } | { case: undefined; value?: undefined };
 };
 
@@ -94,32 +104,6 @@ export type ConfigChanged = Message<"posthorn.log.v1.ConfigChanged"> & {
  */
 export const ConfigChangedSchema: GenMessage<ConfigChanged> = /*@__PURE__*/
   messageDesc(file_posthorn_log_v1_config_changed, 0);
-
-/**
- * Who changed it.
- *
- * @generated from message posthorn.log.v1.Actor
- */
-export type Actor = Message<"posthorn.log.v1.Actor"> & {
-  /**
-   * `operator`, a key id, or `delivery` for what Posthorn itself does (a 410 disables a subscription).
-   *
-   * @generated from field: string id = 1;
-   */
-  id: string;
-
-  /**
-   * @generated from field: string request_id = 2;
-   */
-  requestId: string;
-};
-
-/**
- * Describes the message posthorn.log.v1.Actor.
- * Use `create(ActorSchema)` to create a new message.
- */
-export const ActorSchema: GenMessage<Actor> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_config_changed, 1);
 
 /**
  * @generated from message posthorn.log.v1.ApplicationState
@@ -136,7 +120,7 @@ export type ApplicationState = Message<"posthorn.log.v1.ApplicationState"> & {
  * Use `create(ApplicationStateSchema)` to create a new message.
  */
 export const ApplicationStateSchema: GenMessage<ApplicationState> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_config_changed, 2);
+  messageDesc(file_posthorn_log_v1_config_changed, 1);
 
 /**
  * @generated from message posthorn.log.v1.KeyState
@@ -160,7 +144,7 @@ export type KeyState = Message<"posthorn.log.v1.KeyState"> & {
  * Use `create(KeyStateSchema)` to create a new message.
  */
 export const KeyStateSchema: GenMessage<KeyState> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_config_changed, 3);
+  messageDesc(file_posthorn_log_v1_config_changed, 2);
 
 /**
  * `subscription` has its `secret` and `source.secret` empty; they are here, encrypted.
@@ -193,6 +177,23 @@ export type SubscriptionState = Message<"posthorn.log.v1.SubscriptionState"> & {
  * Use `create(SubscriptionStateSchema)` to create a new message.
  */
 export const SubscriptionStateSchema: GenMessage<SubscriptionState> = /*@__PURE__*/
+  messageDesc(file_posthorn_log_v1_config_changed, 3);
+
+/**
+ * @generated from message posthorn.log.v1.TaskState
+ */
+export type TaskState = Message<"posthorn.log.v1.TaskState"> & {
+  /**
+   * @generated from field: posthorn.v1.Task task = 1;
+   */
+  task?: Task | undefined;
+};
+
+/**
+ * Describes the message posthorn.log.v1.TaskState.
+ * Use `create(TaskStateSchema)` to create a new message.
+ */
+export const TaskStateSchema: GenMessage<TaskState> = /*@__PURE__*/
   messageDesc(file_posthorn_log_v1_config_changed, 4);
 
 /**

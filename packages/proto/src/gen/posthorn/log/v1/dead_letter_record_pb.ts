@@ -6,6 +6,10 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Actor } from "./actor_pb.ts";
+import { file_posthorn_log_v1_actor } from "./actor_pb.ts";
+import type { DeliveryFacts } from "./attempt_record_pb.ts";
+import { file_posthorn_log_v1_attempt_record } from "./attempt_record_pb.ts";
 import type { DeliveryDue } from "./delivery_due_pb.ts";
 import { file_posthorn_log_v1_delivery_due } from "./delivery_due_pb.ts";
 import type { DeadLetterReason } from "../../v1/dead_letter_pb.ts";
@@ -16,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file posthorn/log/v1/dead_letter_record.proto.
  */
 export const file_posthorn_log_v1_dead_letter_record: GenFile = /*@__PURE__*/
-  fileDesc("Cihwb3N0aG9ybi9sb2cvdjEvZGVhZF9sZXR0ZXJfcmVjb3JkLnByb3RvEg9wb3N0aG9ybi5sb2cudjEigAIKEERlYWRMZXR0ZXJSZWNvcmQSLQoGcmVhc29uGAEgASgOMh0ucG9zdGhvcm4udjEuRGVhZExldHRlclJlYXNvbhINCgVlcnJvchgCIAEoCRITCgtzdGF0dXNfY29kZRgDIAEoBRIrCgdkZWFkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCghkZWxpdmVyeRgFIAEoCzIcLnBvc3Rob3JuLmxvZy52MS5EZWxpdmVyeUR1ZUgAEi8KBnBvaXNvbhgGIAEoCzIdLnBvc3Rob3JuLmxvZy52MS5Qb2lzb25SZWNvcmRIAEIJCgdjb250ZW50IlwKDFBvaXNvblJlY29yZBINCgV0b3BpYxgBIAEoCRIRCglwYXJ0aXRpb24YAiABKAUSDgoGb2Zmc2V0GAMgASgDEgsKA2tleRgEIAEoCRINCgV2YWx1ZRgFIAEoDGIGcHJvdG8z", [file_google_protobuf_timestamp, file_posthorn_log_v1_delivery_due, file_posthorn_v1_dead_letter]);
+  fileDesc("Cihwb3N0aG9ybi9sb2cvdjEvZGVhZF9sZXR0ZXJfcmVjb3JkLnByb3RvEg9wb3N0aG9ybi5sb2cudjEiuwIKEERlYWRMZXR0ZXJSZWNvcmQSLQoGcmVhc29uGAEgASgOMh0ucG9zdGhvcm4udjEuRGVhZExldHRlclJlYXNvbhINCgVlcnJvchgCIAEoCRITCgtzdGF0dXNfY29kZRgDIAEoBRIrCgdkZWFkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCghkZWxpdmVyeRgFIAEoCzIcLnBvc3Rob3JuLmxvZy52MS5EZWxpdmVyeUR1ZUgAEi8KBnBvaXNvbhgGIAEoCzIdLnBvc3Rob3JuLmxvZy52MS5Qb2lzb25SZWNvcmRIABI5CglkaXNjYXJkZWQYByABKAsyJC5wb3N0aG9ybi5sb2cudjEuRGVhZExldHRlckRpc2NhcmRlZEgAQgkKB2NvbnRlbnQingEKE0RlYWRMZXR0ZXJEaXNjYXJkZWQSMAoIZGVsaXZlcnkYASABKAsyHi5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlGYWN0cxINCgVyb3VuZBgCIAEoBRIOCgZyZWFzb24YAyABKAkSDwoHdGFza19pZBgEIAEoCRIlCgVhY3RvchgFIAEoCzIWLnBvc3Rob3JuLmxvZy52MS5BY3RvciJcCgxQb2lzb25SZWNvcmQSDQoFdG9waWMYASABKAkSEQoJcGFydGl0aW9uGAIgASgFEg4KBm9mZnNldBgDIAEoAxILCgNrZXkYBCABKAkSDQoFdmFsdWUYBSABKAxiBnByb3RvMw", [file_google_protobuf_timestamp, file_posthorn_log_v1_actor, file_posthorn_log_v1_attempt_record, file_posthorn_log_v1_delivery_due, file_posthorn_v1_dead_letter]);
 
 /**
  * Topic `dead-letters`, key = subscription id (or the source topic, for poison).
@@ -63,6 +67,12 @@ export type DeadLetterRecord = Message<"posthorn.log.v1.DeadLetterRecord"> & {
      */
     value: PoisonRecord;
     case: "poison";
+  } | {
+    /**
+     * @generated from field: posthorn.log.v1.DeadLetterDiscarded discarded = 7;
+     */
+    value: DeadLetterDiscarded;
+    case: "discarded";
   } | { case: undefined; value?: undefined };
 };
 
@@ -72,6 +82,51 @@ export type DeadLetterRecord = Message<"posthorn.log.v1.DeadLetterRecord"> & {
  */
 export const DeadLetterRecordSchema: GenMessage<DeadLetterRecord> = /*@__PURE__*/
   messageDesc(file_posthorn_log_v1_dead_letter_record, 0);
+
+/**
+ * Somebody has looked at a dead letter and wants it no more. The delivery stays dead.
+ *
+ * @generated from message posthorn.log.v1.DeadLetterDiscarded
+ */
+export type DeadLetterDiscarded = Message<"posthorn.log.v1.DeadLetterDiscarded"> & {
+  /**
+   * The dead letter: (delivery, round).
+   *
+   * @generated from field: posthorn.log.v1.DeliveryFacts delivery = 1;
+   */
+  delivery?: DeliveryFacts | undefined;
+
+  /**
+   * @generated from field: int32 round = 2;
+   */
+  round: number;
+
+  /**
+   * In their words.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * The task that did it.
+   *
+   * @generated from field: string task_id = 4;
+   */
+  taskId: string;
+
+  /**
+   * @generated from field: posthorn.log.v1.Actor actor = 5;
+   */
+  actor?: Actor | undefined;
+};
+
+/**
+ * Describes the message posthorn.log.v1.DeadLetterDiscarded.
+ * Use `create(DeadLetterDiscardedSchema)` to create a new message.
+ */
+export const DeadLetterDiscardedSchema: GenMessage<DeadLetterDiscarded> = /*@__PURE__*/
+  messageDesc(file_posthorn_log_v1_dead_letter_record, 1);
 
 /**
  * A record that could not be decoded, with where it was.
@@ -112,5 +167,5 @@ export type PoisonRecord = Message<"posthorn.log.v1.PoisonRecord"> & {
  * Use `create(PoisonRecordSchema)` to create a new message.
  */
 export const PoisonRecordSchema: GenMessage<PoisonRecord> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_dead_letter_record, 1);
+  messageDesc(file_posthorn_log_v1_dead_letter_record, 2);
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file posthorn/log/v1/event_accepted.proto.
  */
 export const file_posthorn_log_v1_event_accepted: GenFile = /*@__PURE__*/
-  fileDesc("CiRwb3N0aG9ybi9sb2cvdjEvZXZlbnRfYWNjZXB0ZWQucHJvdG8SD3Bvc3Rob3JuLmxvZy52MSLBAwoNRXZlbnRBY2NlcHRlZBIQCghldmVudF9pZBgBIAEoCRIWCg5hcHBsaWNhdGlvbl9pZBgCIAEoCRIMCgR0eXBlGAMgASgJEhQKDGNvbnRlbnRfdHlwZRgEIAEoCRIPCgdwYXlsb2FkGAUgASgMEj4KCG1ldGFkYXRhGAYgAygLMiwucG9zdGhvcm4ubG9nLnYxLkV2ZW50QWNjZXB0ZWQuTWV0YWRhdGFFbnRyeRIXCg9pZGVtcG90ZW5jeV9rZXkYByABKAkSLwoLYWNjZXB0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC29jY3VycmVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpkZWxpdmVyX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9jb25maWdfcG9zaXRpb24YCyABKAMSHAoUb25seV9zdWJzY3JpcHRpb25faWQYDCABKAkaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("CiRwb3N0aG9ybi9sb2cvdjEvZXZlbnRfYWNjZXB0ZWQucHJvdG8SD3Bvc3Rob3JuLmxvZy52MSLkAwoNRXZlbnRBY2NlcHRlZBIQCghldmVudF9pZBgBIAEoCRIWCg5hcHBsaWNhdGlvbl9pZBgCIAEoCRIMCgR0eXBlGAMgASgJEhQKDGNvbnRlbnRfdHlwZRgEIAEoCRIPCgdwYXlsb2FkGAUgASgMEj4KCG1ldGFkYXRhGAYgAygLMiwucG9zdGhvcm4ubG9nLnYxLkV2ZW50QWNjZXB0ZWQuTWV0YWRhdGFFbnRyeRIXCg9pZGVtcG90ZW5jeV9rZXkYByABKAkSLwoLYWNjZXB0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC29jY3VycmVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpkZWxpdmVyX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9jb25maWdfcG9zaXRpb24YCyABKAMSHAoUb25seV9zdWJzY3JpcHRpb25faWQYDCABKAkSEwoLb3BlcmF0aW9uYWwYDSABKAgSDAoEYnVsaxgOIAEoCBovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Topic `events`, key = application id + "/" + event id. Appended by the gateway; in the log means accepted.
@@ -87,6 +87,20 @@ export type EventAccepted = Message<"posthorn.log.v1.EventAccepted"> & {
    * @generated from field: string only_subscription_id = 12;
    */
   onlySubscriptionId: string;
+
+  /**
+   * Posthorn says it of its own doing (`delivery.dead`, …): matched by exact names alone, and its deliveries give rise to no such event.
+   *
+   * @generated from field: bool operational = 13;
+   */
+  operational: boolean;
+
+  /**
+   * Runs in the lower class with all that follows from it: part of a burst beyond its sender's share.
+   *
+   * @generated from field: bool bulk = 14;
+   */
+  bulk: boolean;
 };
 
 /**
