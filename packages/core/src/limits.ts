@@ -66,10 +66,42 @@ export const IDEMPOTENCY_SETTLE_MS = 3 * SECOND_MS
 /** Subscriptions named as not matched when one event is read. */
 export const UNMATCHED_MAX = 1000
 
+/** How long a request that controls a delivery waits until the status view shows what came of it; then it answers what there is. */
+export const CONTROL_SHOWN_MS = 3 * SECOND_MS
+/** How often it looks meanwhile. */
+export const CONTROL_POLL_MS = 50
+/** How long reading a subscription waits to say how its endpoint does; then it is answered without. */
+export const HEALTH_READ_MS = 1 * SECOND_MS
+
+// Tasks.
+
+/** Tasks of an application that are under way at the same time. */
+export const TASKS_RUNNING_MAX = 10
+/** Tasks kept of an application, ended ones included: every service has them in memory. */
+export const TASKS_KEPT_MAX = 200
+/** Tasks that one gateway works at, each with a connection to the status store; further ones wait for their turn or for another gateway. */
+export const TASKS_AT_ONCE = 4
+/** Dead letters that a task takes at a time: what a crash can do again. */
+export const TASK_BATCH_MAX = 50
+/** Deliveries that a redrive begins per second unless told otherwise: gentle on an endpoint that has just recovered. */
+export const TASK_RATE_DEFAULT = 100
+/** Dead letters that a task discards per second: nobody has to be spared but the log. */
+export const DISCARD_RATE = 1000
+/** How long a task that another gateway has, or that was interrupted, is left alone before it is tried. */
+export const TASK_REST_MS = 5 * SECOND_MS
+/** How often a task goes through its dead letters: twice is enough, unless the view does not take something in. */
+export const TASK_PASSES_MAX = 5
+/** How long stopping waits for tasks to stop. */
+export const TASK_STOP_MS = 1 * SECOND_MS
+/** How often a task looks whether the status view has caught up. */
+export const TASK_POLL_MS = 250
+
 // The log.
 
 /** Records of one append: larger batches gain nothing and hold others up. */
 export const APPEND_RECORDS_MAX = 1000
+/** Records of one append that may be of the lower class: what live appends wait behind one. */
+export const APPEND_BULK_RECORDS_MAX = 250
 /** Bytes of one append: below Kafka's default request limit with room to spare. */
 export const APPEND_BYTES_MAX = 4 * MIB
 /** Bytes waiting in one appender; above it callers are refused at once (503) rather than queued without end. */
@@ -82,6 +114,8 @@ export const RECORD_BYTES_MAX = PAYLOAD_BYTES_MAX + 128 * KIB
 export const WINDOW_RECORDS_MAX = 1000
 /** Bytes of the same. */
 export const WINDOW_BYTES_MAX = 8 * MIB
+/** The same, of a partition of a retry tier: there are five of them, and what they hold waits. */
+export const RETRY_WINDOW_BYTES_MAX = 1 * MIB
 /** Records from a partition's oldest unfinished one to the newest handed over, finished ones included: what a crash can repeat. At most `FINISHED_TRIES_MAX`. */
 export const WINDOW_SPAN_MAX = 10_000
 /** Records of a partition that one read answers. */
@@ -135,8 +169,12 @@ export const ATTEMPT_TIMEOUT_MS_DEFAULT = 15 * SECOND_MS
 export const LANE_CONCURRENCY_DEFAULT = 8
 /** Attempts of one subscription at the same time when it names no number: half of what one process has, so that no one can hold them all. */
 export const LANE_CONCURRENCY_MAX = 64
-/** Attempts of one process at the same time: sockets and bodies of 128 attempts stay within a 512 MB worker. */
-export const ATTEMPTS_IN_FLIGHT_MAX = 128
+/** Attempts of one process at the same time, however much memory there is: each may hold a socket and one of the usual 1,024 open files. */
+export const ATTEMPTS_IN_FLIGHT_MAX = 512
+/** The same, however little memory there is. */
+export const ATTEMPTS_IN_FLIGHT_MIN = 32
+/** Memory that one attempt may need: its payload as record and as request, its answer, its socket. */
+export const ATTEMPT_BYTES = 2 * PAYLOAD_BYTES_MAX + 128 * KIB
 /** Records waiting in one lane from which it counts as crowded, and what it cannot get done soon is put off to a retry tier. */
 export const LANE_RECORDS_MAX = 200
 /** Age of a lane's oldest record before the lane is put off, so that the partition's offset moves on. */
@@ -145,8 +183,36 @@ export const LANE_AGE_MS_MAX = 30 * SECOND_MS
 export const LANE_AHEAD_MS = 2 * SECOND_MS
 /** Silence of an endpoint that was asked something, after which its lane may have half as much under way; again with every further one. */
 export const LANE_SILENCE_MS = 1 * SECOND_MS
-/** How long a put-off record waits. */
+/** How long a put-off record waits at least when its lane has no pace to go by; doubles each time it is put off again. */
 export const DEFER_MS = 5 * SECOND_MS
+/** Longest a record is put off at once, for whatever reason but an open breaker. */
+export const DEFER_MS_MAX = 300 * SECOND_MS
+/** Failed attempts of a subscription in a row, over at least `BREAKER_SPAN_MS`, after which its breaker opens. */
+export const BREAKER_FAILURES = 10
+/** See `BREAKER_FAILURES`: a short outage is for retries alone. */
+export const BREAKER_SPAN_MS = 10 * SECOND_MS
+/** From the opening of a breaker to its first probe; doubles with each that fails. */
+export const BREAKER_PROBE_MS = 5 * SECOND_MS
+/** Longest wait between two probes: what an endpoint that has recovered waits at most. */
+export const BREAKER_PROBE_MS_MAX = 60 * SECOND_MS
+/** Shortest bound on how long an open breaker puts a record off at once; with a long outage it is a quarter of that. */
+export const BREAKER_DEFER_MS_MIN = 60 * SECOND_MS
+/** Longest bound on the same. */
+export const BREAKER_DEFER_MS_MAX = 900 * SECOND_MS
+/** Longest that an endpoint's `Retry-After` holds up other deliveries than the one it answered. */
+export const THROTTLE_MS_MAX = HOUR_MS
+/** Deliveries of one subscription in a second, over time, that go out with live traffic; what exceeds it runs in the lower class. */
+export const LIVE_PER_SECOND = 100
+/** How far a subscription may be ahead of that: less than a window, so that no neighbour waits behind it to be read. */
+export const LIVE_BURST = 500
+/** A try that is due later than this is no try yet: clocks of two processes differ by less. */
+export const EARLY_MS_MAX = 1 * SECOND_MS
+/** Records that a paused subscription's backlog is released by at a time: what a crash can release again. */
+export const RELEASE_RECORDS = 500
+/** How far apart retries of one time are spread, as a share of their wait, and at most: `RETRY_SPREAD_MS_MAX`. */
+export const RETRY_SPREAD = 0.02
+/** Small against what a tier's reader looks ahead, so that nothing is late for being behind another. */
+export const RETRY_SPREAD_MS_MAX = 100
 /** Longest `Retry-After` that is honoured. */
 export const RETRY_AFTER_MS_MAX = 24 * HOUR_MS
 /** The default schedule ends this long after the first attempt. */
@@ -231,6 +297,8 @@ export const STORE_CONNECT_TIMEOUT_MS = 3 * SECOND_MS
 export const STORE_STATEMENT_TIMEOUT_MS = 20 * SECOND_MS
 /** Time to wait for a lock, so that making and dropping a day's tables never holds others up for long. */
 export const STORE_LOCK_TIMEOUT_MS = 3 * SECOND_MS
+/** How long a name that one process held alone may stay held after it was last heard of. */
+export const STORE_HOLD_MS = 10 * SECOND_MS
 /** Idempotency claims of one statement. */
 export const CLAIMS_BATCH_MAX = 500
 /** Idempotency claims waiting for their turn; further ones are refused at once. */

@@ -6,7 +6,17 @@ const DAY_MS = 24 * 60 * 60 * 1000
 export const RETRY_TIERS = ["retry.5s", "retry.1m", "retry.5m", "retry.15m", "retry.1h"] as const
 export type RetryTier = (typeof RETRY_TIERS)[number]
 
-export const TOPICS = ["config", "events", "deliveries", "deliveries.bulk", ...RETRY_TIERS, "attempts", "dead-letters", "parked"] as const
+export const TOPICS = [
+  "config",
+  "events",
+  "deliveries",
+  "deliveries.bulk",
+  ...RETRY_TIERS,
+  "attempts",
+  "dead-letters",
+  "parked",
+  "control",
+] as const
 export type Topic = (typeof TOPICS)[number]
 
 export interface TopicFacts {
@@ -15,7 +25,14 @@ export interface TopicFacts {
   /** Milliseconds; `undefined` = for ever. */
   readonly retentionMs: number | undefined
   /** Message of `posthorn.log.v1` that every value is. */
-  readonly record: "ConfigChanged" | "EventAccepted" | "DeliveryDue" | "AttemptRecord" | "DeadLetterRecord"
+  readonly record:
+    | "ConfigChanged"
+    | "EventAccepted"
+    | "DeliveryDue"
+    | "AttemptRecord"
+    | "DeadLetterRecord"
+    | "ParkedRecord"
+    | "ControlRecord"
 }
 
 const due: TopicFacts = { partitions: "many", retentionMs: 7 * DAY_MS, record: "DeliveryDue" }
@@ -32,5 +49,7 @@ export const TOPIC_FACTS: Readonly<Record<Topic, TopicFacts>> = {
   "retry.1h": due,
   attempts: { partitions: "many", retentionMs: 7 * DAY_MS, record: "AttemptRecord" },
   "dead-letters": { partitions: "many", retentionMs: 30 * DAY_MS, record: "DeadLetterRecord" },
-  parked: { ...due, retentionMs: 30 * DAY_MS },
+  parked: { partitions: "many", retentionMs: 30 * DAY_MS, record: "ParkedRecord" },
+  // A day longer than the furthest due time that a try which is cancelled here can have.
+  control: { partitions: "many", retentionMs: 31 * DAY_MS, record: "ControlRecord" },
 }

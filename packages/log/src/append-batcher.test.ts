@@ -44,6 +44,26 @@ test("what arrives during a write goes together in the next one, and each caller
   expect(writes.map(({ names }) => names.join(""))).toEqual(["abc", "def"])
 })
 
+test("what is live goes before what is not, which still gets its part of every write", async () => {
+  const { batcher, writes, begun } = batcherByHand()
+  const appended = [batcher.append(named("first"))]
+  const write = await begun(1)
+  appended.push(batcher.append(named(...Array.from({ length: 1000 }, () => "b")), "bulk"))
+  appended.push(batcher.append(named("x", "y")), batcher.append(named(...Array.from({ length: 2000 }, () => "l"))))
+  write.succeed()
+  for (let number = 2; number <= 7; number++) (await begun(number)).succeed()
+  await Promise.all(appended)
+  const shapes = writes.slice(1).map(({ names }) => [names.slice(0, 2).join(""), names.filter((name) => name === "b").length])
+  expect(shapes).toEqual([
+    ["xy", 100],
+    ["ll", 100],
+    ["ll", 250],
+    ["bb", 250],
+    ["bb", 250],
+    ["bb", 50],
+  ])
+})
+
 test("a write that fails rejects its own callers and nobody else", async () => {
   const { batcher, begun } = batcherByHand()
   const failed = outcome(batcher.append(named("a")))

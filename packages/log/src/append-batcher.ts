@@ -1,5 +1,5 @@
 import { assert, limits, partitionOf, type Topic } from "@posthorn/core"
-import { LogUnavailable, type NewRecord, type Position } from "./event-log.ts"
+import { LogUnavailable, type AppendClass, type NewRecord, type Position } from "./event-log.ts"
 
 /** A record whose partition is known. */
 export interface PlacedRecord extends NewRecord {
@@ -40,16 +40,26 @@ export function recordBytes(record: { readonly key: string; readonly value: Uint
   return record.key.length + record.value.byteLength
 }
 
+/** One write's worth, while it is put together. */
+interface Batch {
+  readonly waiting: Waiting[]
+  bytes: number
+}
+
+/** Of a write's records, at least this share is for the lower class when it has so much. */
+const BULK_SHARE = 0.1
+
 /**
  * Turns many small appends into few writes. One write is in flight; what arrives meanwhile goes together in the next one, without
- * a timer. Batches keep to `APPEND_RECORDS_MAX` and `APPEND_BYTES_MAX`, so a large call may span several writes.
- * More than `APPEND_WAITING_BYTES_MAX` waiting: callers are refused at once.
+ * a timer. Batches keep to `APPEND_RECORDS_MAX` and `APPEND_BYTES_MAX`, so a large call may span several writes; the lower class keeps to
+ * `APPEND_BULK_RECORDS_MAX` of each, so that what is live never waits long behind it. More than `APPEND_WAITING_BYTES_MAX` waiting, half
+ * of it in the lower class: callers are refused at once.
  */
 export class AppendBatcher {
   readonly #write: AppendBatcherOptions["write"]
   readonly #partitions: AppendBatcherOptions["partitions"]
   readonly #timeoutMs: number
-  #queue: Waiting[] = []
+  readonly #queues: Record<AppendClass, Waiting[]> = { live: [], bulk: [] }
   /** Calls in order of arrival, so of deadline. */
   readonly #calls = new Set<Call>()
   #bytes = 0
@@ -65,7 +75,7 @@ export class AppendBatcher {
   }
 
   /** See `LogAppender.append`. A record larger than `RECORD_BYTES_MAX` is a programmer's mistake. */
-  append(records: readonly NewRecord[]): Promise<readonly Position[]> {
+  append(records: readonly NewRecord[], appendClass: AppendClass = "live"): Promise<readonly Position[]> {
     if (records.length === 0) return Promise.resolve([])
     const sizes = records.map(recordBytes)
     assert(
@@ -75,7 +85,8 @@ export class AppendBatcher {
     const bytes = sizes.reduce((sum, each) => sum + each, 0)
     if (this.#closed) return Promise.reject(new LogUnavailable("the log is closed", "refused"))
     // A call that is larger than the bound by itself gets its turn when nothing else waits.
-    if (this.#bytes > 0 && this.#bytes + bytes > limits.APPEND_WAITING_BYTES_MAX) {
+    const bytesMax = appendClass === "bulk" ? limits.APPEND_WAITING_BYTES_MAX / 2 : limits.APPEND_WAITING_BYTES_MAX
+    if (this.#bytes > 0 && this.#bytes + bytes > bytesMax) {
       return Promise.reject(new LogUnavailable("too much is waiting to be appended", "refused"))
     }
     const { promise, resolve, reject } = Promise.withResolvers<readonly Position[]>()
@@ -93,7 +104,7 @@ export class AppendBatcher {
     this.#bytes += bytes
     records.forEach((record, index) => {
       const partition = record.partition ?? partitionOf(record.key, this.#partitions(record.topic))
-      this.#queue.push({ call, index, record: { ...record, partition }, bytes: sizes[index] ?? 0 })
+      this.#queues[appendClass].push({ call, index, record: { ...record, partition }, bytes: sizes[index] ?? 0 })
     })
     this.#start()
     return promise
@@ -130,24 +141,30 @@ export class AppendBatcher {
     for (const resolve of this.#onIdle.splice(0)) resolve()
   }
 
-  /** The next batch; what belongs to calls that have failed already is dropped. */
   #take(): readonly Waiting[] {
-    const batch: Waiting[] = []
-    let bytes = 0
+    const batch: Batch = { waiting: [], bytes: 0 }
+    const forBulk = Math.min(this.#queues.bulk.length, Math.floor(limits.APPEND_RECORDS_MAX * BULK_SHARE))
+    this.#fill(batch, "live", limits.APPEND_RECORDS_MAX - forBulk)
+    this.#fill(batch, "bulk", Math.min(limits.APPEND_RECORDS_MAX, batch.waiting.length + limits.APPEND_BULK_RECORDS_MAX))
+    return batch.waiting
+  }
+
+  /** Adds to a batch what waits in a class, until it has so many records; what belongs to calls that have failed already is dropped. */
+  #fill(batch: Batch, appendClass: AppendClass, recordsMax: number): void {
+    const queue = this.#queues[appendClass]
     let taken = 0
-    for (const each of this.#queue) {
+    for (const each of queue) {
       if (each.call.settled) {
         this.#bytes -= each.bytes
-      } else if (batch.length === limits.APPEND_RECORDS_MAX || (batch.length > 0 && bytes + each.bytes > limits.APPEND_BYTES_MAX)) {
+      } else if (batch.waiting.length >= recordsMax || (batch.waiting.length > 0 && batch.bytes + each.bytes > limits.APPEND_BYTES_MAX)) {
         break
       } else {
-        batch.push(each)
-        bytes += each.bytes
+        batch.waiting.push(each)
+        batch.bytes += each.bytes
       }
       taken++
     }
-    this.#queue = this.#queue.slice(taken)
-    return batch
+    queue.splice(0, taken)
   }
 
   #place(waiting: Waiting | undefined, position: Position): void {

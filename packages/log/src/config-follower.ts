@@ -37,7 +37,7 @@ export async function followConfig(log: LogAppender & LogReader, options: Config
   const take = (record: LogRecord) => {
     const change = decode(record, options)
     if (change === undefined) return
-    const changes = evolveConfig(table, change)
+    const changes = evolveConfig(table, change, record.offset)
     if (changes.length > 0) options.onChange?.(changes)
     effects.get(change.changeId)?.(changes.length > 0)
     // A record that the log holds twice has its effect the first time.

@@ -23,6 +23,9 @@ export interface LogRecord extends Position {
   readonly appendedAtMs: number
 }
 
+/** `live` goes first, `bulk` gets what live appends leave, and at least a tenth: it may take long, and holds nobody up. */
+export type AppendClass = "live" | "bulk"
+
 /** Puts records into the log. */
 export interface LogAppender {
   /**
@@ -31,7 +34,7 @@ export interface LogAppender {
    * Rejects with `LogUnavailable`: with `outcome: "refused"` nothing is in the log; with `"unknown"` any part of it may be.
    * Not guaranteed: atomicity. A crash can leave some of the records in the log and others not.
    */
-  append(records: readonly NewRecord[]): Promise<readonly Position[]>
+  append(records: readonly NewRecord[], appendClass?: AppendClass): Promise<readonly Position[]>
 }
 
 export interface Range {
@@ -108,8 +111,10 @@ export interface GroupOptions {
   readonly group: string
   readonly topics: readonly Topic[]
   readonly handler: GroupHandler
-  /** Records of a partition handed over and not finished; default `WINDOW_RECORDS_MAX`. Bytes are bounded by `WINDOW_BYTES_MAX` as well. */
+  /** Records of a partition handed over and not finished; default `WINDOW_RECORDS_MAX`. */
   readonly windowRecords?: number
+  /** Bytes of the same; default `WINDOW_BYTES_MAX`. */
+  readonly windowBytes?: number
 }
 
 export interface GroupMember {

@@ -9,6 +9,7 @@ export interface PartitionSessionOptions {
   readonly committed: number
   readonly handler: GroupHandler
   readonly windowRecords?: number
+  readonly windowBytes?: number
   /** The partition may be read again: it was opened, or its window has drained to half. */
   readonly onRoom?: (session: PartitionSession) => void
   /** Reading goes on at `position`, which is not one past the last record accepted. */
@@ -28,6 +29,7 @@ export class PartitionSession implements OwnedPartition {
   readonly partition: number
   readonly #options: PartitionSessionOptions
   readonly #windowRecords: number
+  readonly #windowBytes: number
   readonly #lost = new AbortController()
   #tracker: OffsetTracker
   #state: State = "opening"
@@ -43,6 +45,7 @@ export class PartitionSession implements OwnedPartition {
     this.partition = options.partition
     this.#options = options
     this.#windowRecords = options.windowRecords ?? limits.WINDOW_RECORDS_MAX
+    this.#windowBytes = options.windowBytes ?? limits.WINDOW_BYTES_MAX
     this.#committed = options.committed
     this.#position = options.committed
     this.#tracker = new OffsetTracker(options.committed)
@@ -67,7 +70,7 @@ export class PartitionSession implements OwnedPartition {
     if (this.full) return { records: 0, bytes: 0 }
     return {
       records: Math.min(this.#windowRecords - this.#tracker.unfinished, limits.WINDOW_SPAN_MAX - this.#tracker.span),
-      bytes: Math.max(1, limits.WINDOW_BYTES_MAX - this.#tracker.unfinishedBytes),
+      bytes: Math.max(1, this.#windowBytes - this.#tracker.unfinishedBytes),
     }
   }
 
@@ -177,6 +180,6 @@ export class PartitionSession implements OwnedPartition {
   /** Share of the window in use, by the bound that is nearest. */
   #windowUse(): number {
     const { unfinished, unfinishedBytes, span } = this.#tracker
-    return Math.max(unfinished / this.#windowRecords, unfinishedBytes / limits.WINDOW_BYTES_MAX, span / limits.WINDOW_SPAN_MAX)
+    return Math.max(unfinished / this.#windowRecords, unfinishedBytes / this.#windowBytes, span / limits.WINDOW_SPAN_MAX)
   }
 }

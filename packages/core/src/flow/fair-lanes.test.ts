@@ -4,7 +4,7 @@ import * as limits from "../limits.ts"
 import { DueQueue } from "./due-queue.ts"
 import { FairLanes, type LaneRules } from "./fair-lanes.ts"
 
-const free: LaneRules = { concurrencyMax: 64, intervalMs: 0 }
+const free: LaneRules = { concurrencyMax: 64, intervalMs: 0, burst: 1, ageMsMax: limits.LANE_AGE_MS_MAX }
 const entry = (laneId: string, value: string, more: Partial<Parameters<FairLanes<string>["put"]>[0]> = {}) => ({
   laneId,
   ownerId: `owner of ${laneId}`,
@@ -19,6 +19,8 @@ function takeAll(lanes: FairLanes<string>, nowMs = 0): string[] {
   for (let next = lanes.take(nowMs); next; next = lanes.take(nowMs)) values.push(next.value)
   return values
 }
+
+const overdueOf = (lanes: FairLanes<string>, nowMs: number): string[] => lanes.takeOverdue(nowMs).map(({ value }) => value)
 
 test("an owner with a long queue does not keep another waiting", () => {
   const lanes = new FairLanes<string>()
@@ -77,11 +79,59 @@ test("the lower class gets a tenth when there is more than enough to do, and all
 
 test("a rate limit spaces starts, and a lane that is told to wait waits", () => {
   const lanes = new FairLanes<string>()
-  for (let index = 0; index < 5; index++) lanes.put(entry("a", "a", { rules: { concurrencyMax: 64, intervalMs: 100 } }), 0)
+  for (let index = 0; index < 5; index++) lanes.put(entry("a", "a", { rules: { ...free, intervalMs: 100 } }), 0)
   expect([takeAll(lanes, 0), takeAll(lanes, 99), takeAll(lanes, 100), lanes.nextAtMs()]).toEqual([["a"], [], ["a"], 200])
   lanes.done("a", { pace: "keep", notBeforeMs: 1000 }, 150)
   expect(takeAll(lanes, 999)).toEqual([])
   expect(takeAll(lanes, 1000)).toEqual(["a"])
+})
+
+test("a rate limit is kept exactly over time, though every start is late and the two classes share it", () => {
+  const lanes = new FairLanes<string>()
+  const rules = { ...free, intervalMs: 20 }
+  for (let index = 0; index < 400; index++) lanes.put(entry("a", "a", { rules, laneClass: index % 2 === 0 ? "live" : "bulk" }), 0)
+  let started = 0
+  for (let nowMs = 0; nowMs < 4000; nowMs += 7) {
+    for (const _ of takeAll(lanes, nowMs)) {
+      started++
+      lanes.done("a", { pace: "grow" }, nowMs)
+    }
+  }
+  expect(started).toBe(200)
+})
+
+test("after a rest a rate limit lets its burst go at once and no more, and a lane without work saves nothing up beyond it", () => {
+  const lanes = new FairLanes<string>()
+  const rules = { ...free, intervalMs: 100, burst: 3 }
+  for (let index = 0; index < 8; index++) lanes.put(entry("a", "a", { rules }), 10_000)
+  expect([10_000, 10_099, 10_100, 10_199, 10_200].map((nowMs) => takeAll(lanes, nowMs).length)).toEqual([3, 0, 1, 0, 1])
+})
+
+test("a lane with a closed door keeps one for the door's opening and says of the others when it will come to them", () => {
+  const lanes = new FairLanes<string>()
+  for (let index = 0; index < 5; index++) lanes.put(entry("a", `${index}`, { closedUntilMs: 10_000 }), 0)
+  expect(takeAll(lanes, 0)).toEqual([])
+  expect(lanes.takeOverdue(500)).toEqual(["1", "2", "3", "4"].map((value) => ({ value, heldMs: 9500, turnMs: undefined })))
+  expect([takeAll(lanes, 9999), takeAll(lanes, 10_000)]).toEqual([[], ["0"]])
+  for (let index = 5; index < 8; index++) lanes.put(entry("a", `${index}`), 10_001)
+  expect(takeAll(lanes, 10_001)).toEqual([])
+  lanes.done("a", { pace: "grow" }, 10_002)
+  expect(takeAll(lanes, 10_002)).toEqual(["5", "6"])
+})
+
+test("what a limited lane puts off comes back when its turn is", () => {
+  const lanes = new FairLanes<string>()
+  lanes.takeOverdue(0)
+  for (let index = 0; index < 300; index++) lanes.put(entry("a", `${index}`, { rules: { ...free, intervalMs: 100 } }), 0)
+  const put = lanes.takeOverdue(1500)
+  // Two seconds' worth stay.
+  expect([put[0], put.at(-1)]).toEqual([
+    { value: "20", heldMs: 0, turnMs: 2000 },
+    { value: "299", heldMs: 0, turnMs: 29_900 },
+  ])
+  expect(lanes.waiting("a")).toBe(20)
+  expect(lanes.drain("a")).toHaveLength(20)
+  expect([lanes.waiting("a"), takeAll(lanes, 5000)]).toEqual([0, []])
 })
 
 test("a lane that cannot keep up is emptied of what waits, and nothing is lost or repeated", () => {
@@ -89,7 +139,7 @@ test("a lane that cannot keep up is emptied of what waits, and nothing is lost o
   for (let index = 0; index < 300; index++) lanes.put(entry("a", `${index}`), 0)
   const started = takeAll(lanes)
   expect(lanes.takeOverdue(1000)).toEqual([])
-  expect([...started, ...lanes.takeOverdue(1001)].toSorted()).toEqual(Array.from({ length: 300 }, (_, index) => `${index}`).toSorted())
+  expect([...started, ...overdueOf(lanes, 1001)].toSorted()).toEqual(Array.from({ length: 300 }, (_, index) => `${index}`).toSorted())
   expect(takeAll(lanes, 2000)).toEqual([])
 })
 
@@ -103,7 +153,7 @@ test("a crowded lane that answers keeps what it gets done in two seconds, oldest
     lanes.done("a", { pace: "keep" }, 1001)
   }
   // Eight answers in 1.001 s are 15 in two.
-  expect(lanes.takeOverdue(1001)).toEqual(Array.from({ length: 300 - 8 - 15 }, (_, index) => `${index + 8 + 15}`))
+  expect(overdueOf(lanes, 1001)).toEqual(Array.from({ length: 300 - 8 - 15 }, (_, index) => `${index + 8 + 15}`))
 })
 
 test("time in which we held lanes up does not count against their pace", () => {
@@ -136,7 +186,7 @@ test("everything that is put is taken exactly once, within the lanes' limits, wh
           lanes.put(
             entry(`${each.lane}`, `${put++}`, {
               laneClass: each.bulk ? "bulk" : "live",
-              rules: { concurrencyMax: 3, intervalMs: each.lane },
+              rules: { ...free, concurrencyMax: 3, intervalMs: each.lane, burst: 1 + (each.lane % 2) },
             }),
             nowMs,
           )

@@ -9,6 +9,10 @@ export interface LaneRules {
   readonly concurrencyMax: number
   /** Milliseconds between two starts; 0 = no limit. */
   readonly intervalMs: number
+  /** How many may start at once after a rest, at least 1. Only with `intervalMs`. */
+  readonly burst: number
+  /** An item that has waited this long is overdue. */
+  readonly ageMsMax: number
 }
 
 export interface LaneEntry<T> {
@@ -18,13 +22,25 @@ export interface LaneEntry<T> {
   readonly laneClass: LaneClass
   readonly rules: LaneRules
   readonly value: T
+  /** Nothing of the lane starts before, and then one at a time until something succeeds; unix milliseconds. */
+  readonly closedUntilMs?: number
 }
 
 /** How the work on an item went, for the lane's concurrency. */
 export interface LaneFeedback {
-  readonly pace: "grow" | "shrink" | "keep"
+  /** `probe`: one at a time from now on, until something succeeds. */
+  readonly pace: "grow" | "shrink" | "keep" | "probe"
   /** Nothing of the lane starts before, unix milliseconds. */
   readonly notBeforeMs?: number | undefined
+}
+
+/** What a lane will not come to soon. */
+export interface Overdue<T> {
+  readonly value: T
+  /** For how long nothing of the lane may start, from now; 0 = something may. */
+  readonly heldMs: number
+  /** When it would come to it after that, at its present pace; `undefined` = it has none. */
+  readonly turnMs: number | undefined
 }
 
 interface Waiting<T> {
@@ -44,7 +60,10 @@ interface Lane<T> {
   heardAtMs: number
   /** Answers since the last sweep. */
   answers: number
+  /** What its endpoint asked for, or its breaker. */
   notBeforeMs: number
+  /** When the next start is due at an even pace: with a rate limit, nothing starts sooner than `burst - 1` intervals before. */
+  paceMs: number
 }
 
 /** Owners in turn, and each owner's lanes in turn. Sets keep the order of entry and know what is in them. */
@@ -54,6 +73,8 @@ type Rotation<T> = Map<string, Set<Lane<T>>>
 const BULK_TURN = 10
 /** Age of the oldest item from which a crowd is looked at: before, a lane has had no time to show its pace. */
 const CROWD_AGE_MS = 1000
+/** By how much a start may be late without the next one being later: timers are. */
+const CATCH_UP_MS = 100
 /** Lanes in memory before idle ones are forgotten with what they learned of their endpoint: more than all windows together can fill. */
 const LANES_MAX = 50_000
 
@@ -70,17 +91,29 @@ export class FairLanes<T> {
   readonly #held = new Set<Lane<T>>()
   #heldUntilMs = Number.POSITIVE_INFINITY
   #turn = 0
-  #sweptAtMs: number | undefined
+  #sweptAtMs = Number.NEGATIVE_INFINITY
 
-  put({ laneId, ownerId, laneClass, rules, value }: LaneEntry<T>, nowMs: number): void {
+  put({ laneId, ownerId, laneClass, rules, value, closedUntilMs }: LaneEntry<T>, nowMs: number): void {
     let lane = this.#lanes.get(laneId)
     if (lane === undefined) {
       const limit = Math.min(limits.LANE_CONCURRENCY_DEFAULT, rules.concurrencyMax)
-      lane = { id: laneId, ownerId, rules, waiting: { live: [], bulk: [] }, active: 0, limit, heardAtMs: nowMs, answers: 0, notBeforeMs: 0 }
+      lane = {
+        id: laneId,
+        ownerId,
+        rules,
+        waiting: { live: [], bulk: [] },
+        active: 0,
+        limit,
+        heardAtMs: nowMs,
+        answers: 0,
+        notBeforeMs: 0,
+        paceMs: 0,
+      }
       this.#lanes.set(laneId, lane)
     }
     lane.rules = rules
-    lane.limit = Math.min(lane.limit, rules.concurrencyMax)
+    lane.limit = closedUntilMs === undefined ? Math.min(lane.limit, rules.concurrencyMax) : 1
+    lane.notBeforeMs = Math.max(lane.notBeforeMs, closedUntilMs ?? 0)
     lane.waiting[laneClass].push({ value, queuedAtMs: nowMs })
     this.#enter(lane, nowMs)
   }
@@ -95,7 +128,11 @@ export class FairLanes<T> {
       if (lane === undefined || next === undefined) continue
       this.#turn++
       if (lane.active++ === 0) lane.heardAtMs = nowMs
-      if (lane.rules.intervalMs > 0) lane.notBeforeMs = Math.max(nowMs, lane.notBeforeMs) + lane.rules.intervalMs
+      if (lane.rules.intervalMs > 0) {
+        // What was late though it waited makes the next one no later, so that the pace is kept; a lane that had nothing to do saves nothing up.
+        const lateMs = next.queuedAtMs <= lane.paceMs ? CATCH_UP_MS : 0
+        lane.paceMs = Math.max(lane.paceMs, lane.notBeforeMs, nowMs - lateMs) + lane.rules.intervalMs
+      }
       this.#enter(lane, nowMs)
       return { laneId: lane.id, value: next.value }
     }
@@ -117,6 +154,7 @@ export class FairLanes<T> {
     lane.heardAtMs = nowMs
     if (feedback.pace === "grow") lane.limit = Math.min(lane.limit + 1, lane.rules.concurrencyMax)
     if (feedback.pace === "shrink") lane.limit = Math.max(1, lane.limit >> 1)
+    if (feedback.pace === "probe") lane.limit = 1
     lane.notBeforeMs = Math.max(lane.notBeforeMs, feedback.notBeforeMs ?? 0)
     this.#enter(lane, nowMs)
     if (this.#lanes.size > LANES_MAX) this.#forgetIdle()
@@ -127,19 +165,32 @@ export class FairLanes<T> {
     return this.#held.size === 0 ? undefined : this.#heldUntilMs
   }
 
+  /** Items of a lane that wait. */
+  waiting(laneId: string): number {
+    const lane = this.#lanes.get(laneId)
+    return lane === undefined ? 0 : lane.waiting.live.length + lane.waiting.bulk.length
+  }
+
+  /** Takes out all that waits in a lane, oldest first. */
+  drain(laneId: string): T[] {
+    const { live = [], bulk = [] } = this.#lanes.get(laneId)?.waiting ?? {}
+    return [...live.splice(0), ...bulk.splice(0)].map(({ value }) => value)
+  }
+
   /**
-   * Takes out what lanes cannot get done soon, so that it holds up nobody behind it: what is older than `LANE_AGE_MS_MAX`, and of a lane
-   * of more than `LANE_RECORDS_MAX` with an oldest item of over a second, all beyond what it gets done in `LANE_AHEAD_MS` at its pace
-   * since the last call. A lane whose endpoint answers nothing gets nothing done. To be called at an even pace.
+   * Takes out what lanes cannot get done soon, so that it holds up nobody behind it: what is older than its rules allow, all but one item of
+   * a lane that may not start anything for over `LANE_AHEAD_MS`, and of a lane of more than `LANE_RECORDS_MAX` with an oldest item of over
+   * a second, all beyond what it gets done in `LANE_AHEAD_MS` at its pace: as limited, or as it was since the last call. A lane whose
+   * endpoint answers nothing gets nothing done. To be called at an even pace.
    */
-  takeOverdue(nowMs: number): T[] {
-    const elapsedMs = Math.max(1, nowMs - (this.#sweptAtMs ?? 0))
+  takeOverdue(nowMs: number): Overdue<T>[] {
+    const elapsedMs = Math.max(1, nowMs - this.#sweptAtMs)
     this.#sweptAtMs = nowMs
-    const taken: T[] = []
+    const taken: Overdue<T>[] = []
     for (const lane of this.#lanes.values()) {
-      const ahead = Math.floor((lane.answers * limits.LANE_AHEAD_MS) / elapsedMs)
+      const measured = lane.answers / elapsedMs
       lane.answers = 0
-      taken.push(...overdue(lane, ahead, nowMs))
+      if (lane.waiting.live.length + lane.waiting.bulk.length > 0) taken.push(...overdue(lane, measured, nowMs))
     }
     return taken
   }
@@ -157,16 +208,21 @@ export class FairLanes<T> {
     if (!mayStart(lane, nowMs)) return
     for (const laneClass of ["live", "bulk"] as const) {
       if (lane.waiting[laneClass].length === 0) continue
-      if (lane.notBeforeMs > nowMs) {
-        this.#held.add(lane)
-        this.#heldUntilMs = Math.min(this.#heldUntilMs, lane.notBeforeMs)
-        return
-      }
+      if (this.#hold(lane, nowMs)) return
       const rotation = this.#ready[laneClass]
       const lanes = rotation.get(lane.ownerId)
       if (lanes) lanes.add(lane)
       else rotation.set(lane.ownerId, new Set([lane]))
     }
+  }
+
+  /** Keeps a lane back whose time has not come, until it has. */
+  #hold(lane: Lane<T>, nowMs: number): boolean {
+    const fromMs = startsFrom(lane)
+    if (fromMs <= nowMs) return false
+    this.#held.add(lane)
+    this.#heldUntilMs = Math.min(this.#heldUntilMs, fromMs)
+    return true
   }
 
   #release(nowMs: number): void {
@@ -186,6 +242,7 @@ export class FairLanes<T> {
       for (const lane of lanes) {
         lanes.delete(lane)
         if (!mayStart(lane, nowMs) || lane.waiting[laneClass].length === 0) continue
+        if (this.#hold(lane, nowMs)) continue
         if (lanes.size > 0) rotation.set(ownerId, lanes)
         return lane
       }
@@ -201,28 +258,40 @@ export class FairLanes<T> {
   }
 }
 
+/** When the lane may start something, as far as times go. */
+function startsFrom({ notBeforeMs, paceMs, rules }: Lane<unknown>): number {
+  return rules.intervalMs > 0 ? Math.max(notBeforeMs, paceMs - (rules.burst - 1) * rules.intervalMs) : notBeforeMs
+}
+
 /** A lane that may not has something active, so it enters again when that is done. */
 function mayStart({ active, limit, heardAtMs }: Lane<unknown>, nowMs: number): boolean {
   const halvings = Math.min(31, Math.floor(Math.max(0, nowMs - heardAtMs) / limits.LANE_SILENCE_MS))
   return active === 0 || active < limit >> halvings
 }
 
-/** Removes and answers what the lane will not come to: the aged, and the latest of a crowd. */
-function overdue<T>(lane: Lane<T>, ahead: number, nowMs: number): T[] {
+/** Removes and answers what the lane will not come to: the aged, the latest of a crowd, and what stands before a closed door. */
+function overdue<T>(lane: Lane<T>, measured: number, nowMs: number): Overdue<T>[] {
   const { live, bulk } = lane.waiting
-  const taken: T[] = []
+  const { intervalMs, ageMsMax } = lane.rules
+  const heldMs = Math.max(0, lane.notBeforeMs - nowMs)
   const oldestMs = Math.max(0, ...[live[0], bulk[0]].map((each) => (each === undefined ? 0 : nowMs - each.queuedAtMs)))
   const crowded = live.length + bulk.length > limits.LANE_RECORDS_MAX && oldestMs > CROWD_AGE_MS
-  if (!crowded && oldestMs <= limits.LANE_AGE_MS_MAX) return taken
+  const closed = heldMs > limits.LANE_AHEAD_MS
+  if (!crowded && !closed && oldestMs <= ageMsMax) return []
+  const limited = intervalMs > 0 ? 1 / intervalMs : Number.POSITIVE_INFINITY
+  const pace = Math.min(measured > 0 || intervalMs === 0 ? measured : limited, limited)
+  const kept = closed ? 1 : crowded ? Math.floor(pace * limits.LANE_AHEAD_MS) : Number.POSITIVE_INFINITY
+  const taken: Overdue<T>[] = []
   let place = 0
   for (const laneClass of ["live", "bulk"] as const) {
     const waiting = lane.waiting[laneClass]
-    const kept = waiting.filter(({ value, queuedAtMs }) => {
-      const keep = nowMs - queuedAtMs <= limits.LANE_AGE_MS_MAX && !(crowded && place++ >= ahead)
-      if (!keep) taken.push(value)
-      return keep
+    const staying = waiting.filter(({ value, queuedAtMs }) => {
+      const stays = nowMs - queuedAtMs <= ageMsMax && place < kept
+      if (!stays) taken.push({ value, heldMs, turnMs: pace > 0 ? place / pace : undefined })
+      place++
+      return stays
     })
-    waiting.splice(0, waiting.length, ...kept)
+    waiting.splice(0, waiting.length, ...staying)
   }
   return taken
 }

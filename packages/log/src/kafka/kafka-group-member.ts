@@ -186,13 +186,14 @@ export class KafkaGroupMember implements GroupMember {
   }
 
   #open({ topic, partition }: Assigned, committed: number): PartitionSession {
-    const { handler, windowRecords } = this.#options
+    const { handler, windowRecords, windowBytes } = this.#options
     return new PartitionSession({
       topic,
       partition,
       committed,
       handler,
       ...(windowRecords === undefined ? {} : { windowRecords }),
+      ...(windowBytes === undefined ? {} : { windowBytes }),
       onRoom: (session) => this.#resume(session),
       onMoved: (session) => this.#move(session),
       onFailed: (error) => this.#fail(error),

@@ -3,6 +3,7 @@ import { limits, TOPIC_FACTS, TOPICS, type Topic } from "@posthorn/core"
 import type { Admin } from "kafkajs"
 import { AppendBatcher } from "../append-batcher.ts"
 import {
+  type AppendClass,
   type EventLog,
   type Follower,
   type GroupMember,
@@ -78,8 +79,8 @@ class KafkaLog implements EventLog {
     })
   }
 
-  append(records: readonly NewRecord[]): Promise<readonly Position[]> {
-    return this.#batcher.append(records)
+  append(records: readonly NewRecord[], appendClass?: AppendClass): Promise<readonly Position[]> {
+    return this.#batcher.append(records, appendClass)
   }
 
   partitions(topic: Topic): number {

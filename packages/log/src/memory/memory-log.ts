@@ -1,7 +1,8 @@
-import { assert, TOPIC_FACTS, type Topic } from "@posthorn/core"
+import { assert, TOPIC_FACTS, TOPICS, type Topic } from "@posthorn/core"
 import { AppendBatcher, recordBytes, type PlacedRecord } from "../append-batcher.ts"
 import { LogUnavailable, type EventLog, type LogRecord, type PartitionEnds, type PartitionLag, type Position } from "../event-log.ts"
 import { PullFollower } from "../pull/follower.ts"
+import type { Membership } from "../pull/membership.ts"
 import { PullMember } from "../pull/pull-member.ts"
 import { readRanges } from "../pull/read-ranges.ts"
 import type { FetchRequest, RecordSource } from "../pull/record-source.ts"
@@ -16,8 +17,11 @@ export interface MemoryLogOptions {
 
 /** A log in this process's memory, for tests: nothing survives the process, and nothing is bounded but by `trim`. */
 export interface MemoryLog extends EventLog {
-  /** A second client of the same log, as another process would have one. */
-  another(): MemoryLog
+  /**
+   * A second client of the same log, as another process would have one.
+   * @param hear how it is told what others did; default at once, in their turn of the event loop. May tell it later, in the same order
+   */
+  another(hear?: (tell: () => void) => void): MemoryLog
   /**
    * Cuts this client off, as if its process had stopped: its members lose their partitions to others at once, and it hears nothing.
    * The function answered ends that.
@@ -126,22 +130,21 @@ class MemoryStore {
   }
 }
 
-function clientOf(store: MemoryStore): MemoryLog {
+function clientOf(store: MemoryStore, hear: (tell: () => void) => void = (tell) => tell()): MemoryLog {
   let reachable = true
   const listeners = new Set<(topic: Topic) => void>()
   const members = new Map<PullMember, () => void>()
   const followers = new Set<PullFollower>()
-  const check = () => {
+  const ifReachable = <Answer>(answer: () => Answer): Answer => {
     if (!reachable) throw new LogUnavailable("cut off", "refused")
+    return answer()
   }
-  const unsubscribe = store.onAppended((topic) => {
+  const appended = (topic: Topic): void => {
     if (reachable) for (const listener of listeners) listener(topic)
-  })
+  }
+  const unsubscribe = store.onAppended((topic) => hear(() => appended(topic)))
   const source: RecordSource = {
-    fetch: async (requests) => {
-      check()
-      return requests.map((request) => store.fetch(request))
-    },
+    fetch: async (requests) => ifReachable(() => requests.map((request) => store.fetch(request))),
     onAppended: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -149,16 +152,13 @@ function clientOf(store: MemoryStore): MemoryLog {
   }
   const batcher = new AppendBatcher({
     partitions: (topic) => store.partitions(topic),
-    write: async (records) => {
-      check()
-      return store.append(records)
-    },
+    write: async (records) => ifReachable(() => store.append(records)),
   })
   return {
     append: (records) => batcher.append(records),
     partitions: (topic) => store.partitions(topic),
-    ends: async (topic) => store.ends(topic),
-    offsetAt: async (topic, partition, timeMs) => store.offsetAt(topic, partition, timeMs),
+    ends: async (topic) => ifReachable(() => store.ends(topic)),
+    offsetAt: async (topic, partition, timeMs) => ifReachable(() => store.offsetAt(topic, partition, timeMs)),
     read: (ranges, onRecords) => readRanges(source, ranges, onRecords),
     follow: async (topic, from, onRecords) => {
       const follower = new PullFollower({ source, topic, from, onRecords, onError: () => undefined })
@@ -169,26 +169,27 @@ function clientOf(store: MemoryStore): MemoryLog {
     join: async (group) => {
       const membership = store.groups.membership(group.group, group.topics, () => reachable)
       const onLeft = (member: PullMember) => members.delete(member)
-      const member = await PullMember.join({ group, membership, source, onLeft, onError: () => undefined })
+      const heard: Membership = { ...membership, onChanged: (listener) => membership.onChanged(() => hear(listener)) }
+      const member = await PullMember.join({ group, membership: heard, source, onLeft, onError: () => undefined })
       members.set(member, membership.evict)
       return member
     },
-    lag: async (group, topics) => topics.flatMap((topic) => store.lag(group, topic)),
-    trim: async (topic, partition, before) => store.trim(topic, partition, before),
-    ping: async () => check(),
+    lag: async (group, topics) => ifReachable(() => topics.flatMap((topic) => store.lag(group, topic))),
+    trim: async (topic, partition, before) => ifReachable(() => store.trim(topic, partition, before)),
+    ping: async () => ifReachable(() => undefined),
     close: async () => {
       await Promise.all([...members.keys()].map((member) => member.leave()))
       await Promise.all([...followers].map((follower) => follower.close()))
       await batcher.close()
       unsubscribe()
     },
-    another: () => clientOf(store),
+    another: (how) => clientOf(store, how),
     cutOff: () => {
       reachable = false
       for (const evict of members.values()) evict()
       return () => {
         reachable = true
-        for (const topic of Object.keys(TOPIC_FACTS) as Topic[]) for (const listener of listeners) listener(topic)
+        for (const topic of TOPICS) hear(() => appended(topic))
       }
     },
   }

@@ -1,6 +1,7 @@
 import { assert, limits, type Topic } from "@posthorn/core"
 import { AppendBatcher } from "../append-batcher.ts"
 import type {
+  AppendClass,
   EventLog,
   Follower,
   GroupMember,
@@ -104,8 +105,8 @@ class PostgresLog implements EventLog, RecordSource {
     this.#clean()
   }
 
-  append(records: readonly NewRecord[]): Promise<readonly Position[]> {
-    return this.#batcher.append(records)
+  append(records: readonly NewRecord[], appendClass?: AppendClass): Promise<readonly Position[]> {
+    return this.#batcher.append(records, appendClass)
   }
 
   partitions(topic: Topic): number {

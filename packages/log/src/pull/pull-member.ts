@@ -160,6 +160,7 @@ export class PullMember implements GroupMember {
       committed: claim.committed,
       handler: this.#group.handler,
       ...(this.#group.windowRecords === undefined ? {} : { windowRecords: this.#group.windowRecords }),
+      ...(this.#group.windowBytes === undefined ? {} : { windowBytes: this.#group.windowBytes }),
       onRoom: (each) => this.#reader.read(each),
       onMoved: (each) => this.#reader.read(each),
       onFailed: (error) => this.#fail(error),
