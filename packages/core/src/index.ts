@@ -8,18 +8,22 @@ export * from "./config/config-table.ts"
 export * from "./config/decide-application.ts"
 export * from "./config/decide-key.ts"
 export * from "./config/decide-subscription.ts"
+export * from "./config/decide-task.ts"
 export { evolve as evolveConfig } from "./config/evolve.ts"
 export { secretPlace } from "./config/secret-place.ts"
 export type { SortedIds } from "./config/sorted-ids.ts"
 export * from "./delivery/decide.ts"
 export * from "./delivery/evolve.ts"
+export * from "./delivery/permission.ts"
 export * from "./event/accept.ts"
 export * from "./event/compose-body.ts"
 export * from "./event/json-content.ts"
 export { OffsetTracker } from "./flow/offset-tracker.ts"
 export { partitionOf } from "./flow/partition-of.ts"
+export * from "./flow/breaker.ts"
 export * from "./flow/due-queue.ts"
 export * from "./flow/fair-lanes.ts"
+export * from "./flow/share-meter.ts"
 export { VERSION } from "./version.ts"
 export * from "./delivery/compose-request.ts"
 export * from "./ids.ts"
@@ -31,6 +35,9 @@ export * from "./routing/subscription-index.ts"
 export * from "./signing/keys.ts"
 export * from "./signing/sign.ts"
 export * from "./signing/verify.ts"
+export * from "./task/control.ts"
+export * from "./task/pacer.ts"
+export * from "./task/requeue.ts"
 export * from "./topics.ts"
 export { attemptRow, eventRow, type AttemptRow, type EventRow } from "./projection/analytics-rows.ts"
 export { type ByteRange, jsonElements, jsonMembers } from "./event/json-members.ts"
@@ -42,5 +49,15 @@ export {
   type RecordPosition,
   type Undecodable,
 } from "./projection/decode-record.ts"
-export { foldStatus, type AttemptStatusRow, type DeadLetterRow, type DeliveryRow, type StatusRows } from "./projection/status-rows.ts"
-export { idsNamedBy, type AuditRow, type ConfigRows, type KnownEntity } from "./projection/config-rows.ts"
+export {
+  foldStatus,
+  type AttemptStatusRow,
+  type DeadLetterRow,
+  type DeliveryRow,
+  type EventStatusRow,
+  type HealthRow,
+  type StatusRows,
+} from "./projection/status-rows.ts"
+export type { AuditRow } from "./projection/audit-row.ts"
+export type { SettlementRow } from "./projection/settlement-rows.ts"
+export { idsNamedBy, type ConfigRows, type KnownEntity } from "./projection/config-rows.ts"

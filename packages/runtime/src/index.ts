@@ -1,3 +1,4 @@
+export { availableMemoryBytes } from "./available-memory.ts"
 export * from "./clock.ts"
 export { describeError } from "./describe-error.ts"
 export * from "./env.ts"

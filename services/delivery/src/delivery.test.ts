@@ -1,126 +1,12 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
-import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt"
-import { deliveryIdOf, evolve, formatId, START, type Topic } from "@posthorn/core"
-import { createMemoryLog, type MemoryLog } from "@posthorn/log/memory"
-import type { LogRecord } from "@posthorn/log"
-import { createScriptedSender, type Script } from "@posthorn/outbound/scripted"
-import {
-  ApplicationSchema,
-  AttemptRecordSchema,
-  ConfigChangedSchema,
-  DeadLetterReason,
-  DeadLetterRecordSchema,
-  DeliveryState,
-  EventAcceptedSchema,
-  SubscriptionSchema,
-  type AttemptRecord,
-  type Subscription,
-} from "@posthorn/proto"
-import { createCrypto, Metrics, systemClock } from "@posthorn/runtime"
+import { timestampMs } from "@bufbuild/protobuf/wkt"
+import { deliveryIdOf, formatId, type Topic } from "@posthorn/core"
+import { createMemoryLog } from "@posthorn/log/memory"
+import { AttemptRecordSchema, ConfigChangedSchema, DeadLetterReason, DeadLetterRecordSchema, DeliveryState } from "@posthorn/proto"
 import { eventually } from "@posthorn/testkit"
-import type { MessageInitShape } from "@bufbuild/protobuf"
 import { randomBytes } from "node:crypto"
-import { afterEach, expect, test } from "vitest"
-import { startDelivery, type Delivery } from "./delivery.ts"
-import { deliveryEvents } from "./events.ts"
-
-const silent = { error() {}, warn() {}, info() {}, debug() {} }
-const applicationId = formatId("application", randomBytes(16))
-const UNREADABLE = "encrypted with a key that is gone"
-const running: Delivery[] = []
-
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((delivery) => delivery.stop()))
-})
-
-async function start(log: MemoryLog, script: Script) {
-  const sender = createScriptedSender(script)
-  const failures: Error[] = []
-  const delivery = await startDelivery({
-    log,
-    sender,
-    crypto: createCrypto(),
-    clock: systemClock,
-    events: deliveryEvents(silent, new Metrics()),
-    decryptSecret: (text) => {
-      if (text === UNREADABLE) throw new Error("no such key")
-      return text
-    },
-    failed: (error) => failures.push(error),
-  })
-  running.push(delivery)
-  return { sender, failures, delivery }
-}
-
-async function subscribe(
-  log: MemoryLog,
-  init: MessageInitShape<typeof SubscriptionSchema> = {},
-  encrypted?: string,
-): Promise<Subscription> {
-  const subscription = create(SubscriptionSchema, {
-    id: formatId("subscription", randomBytes(16)),
-    applicationId,
-    url: "https://hooks.example.com/",
-    eventTypes: ["*"],
-    enabled: true,
-    ...init,
-  })
-  const application = create(ConfigChangedSchema, {
-    entityId: applicationId,
-    changeId: "a",
-    state: { case: "application", value: { application: create(ApplicationSchema, { id: applicationId }) } },
-  })
-  const change = create(ConfigChangedSchema, {
-    entityId: subscription.id,
-    changeId: "s",
-    state: { case: "subscription", value: { subscription, secrets: encrypted === undefined ? [] : [{ encrypted }] } },
-  })
-  await log.append(
-    [application, change].map((each) => ({ topic: "config", key: each.entityId, value: toBinary(ConfigChangedSchema, each) })),
-  )
-  return subscription
-}
-
-async function publish(log: MemoryLog, more: MessageInitShape<typeof EventAcceptedSchema> = {}): Promise<string> {
-  const eventId = formatId("event", randomBytes(16))
-  const now = timestampFromMs(Date.now())
-  const configPosition = BigInt((await log.ends("config"))[0]?.high ?? 0)
-  const event = create(EventAcceptedSchema, {
-    eventId,
-    applicationId,
-    type: "order.created",
-    contentType: "application/json",
-    payload: Buffer.from('{"a":1}'),
-    acceptedAt: now,
-    occurredAt: now,
-    configPosition,
-    ...more,
-  })
-  await log.append([{ topic: "events", key: `${applicationId}/${eventId}`, value: toBinary(EventAcceptedSchema, event) }])
-  return eventId
-}
-
-async function all(log: MemoryLog, topic: Topic): Promise<LogRecord[]> {
-  const found: LogRecord[] = []
-  const ends = await log.ends(topic)
-  await log.read(
-    ends.map(({ partition, low, high }) => ({ topic, partition, from: low, to: high })),
-    (records) => void found.push(...records),
-  )
-  return found
-}
-
-async function history(log: MemoryLog, deliveryId: string): Promise<AttemptRecord[]> {
-  const records = (await all(log, "attempts")).map(({ value }) => fromBinary(AttemptRecordSchema, value))
-  return records.filter(({ record }) => record.value?.delivery?.deliveryId === deliveryId)
-}
-
-const stateOf = async (log: MemoryLog, deliveryId: string) => (await history(log, deliveryId)).reduce(evolve, START)
-const settled = async (log: MemoryLog, deliveryId: string, state: DeliveryState) =>
-  eventually(async () => expect((await stateOf(log, deliveryId)).state).toBe(state), {
-    timeoutMs: 20_000,
-    what: `delivery in state ${state}`,
-  })
+import { expect, test } from "vitest"
+import { all, applicationId, history, publish, running, settled, start, stateOf, subscribe, UNREADABLE } from "./delivery-under-test.ts"
 
 test("an endpoint that fails twice and then works gets three attempts with one webhook-id, never before they are due", async () => {
   const log = createMemoryLog()
@@ -229,7 +115,7 @@ test("records that nobody can read are dead letters, on every topic, and their n
   const log = createMemoryLog({ partitions: 1 })
   const subscription = await subscribe(log)
   const { failures } = await start(log, () => ({ kind: "answer", statusCode: 200 }))
-  const poisoned: Topic[] = ["events", "deliveries", "deliveries.bulk", "retry.5s", "retry.1h"]
+  const poisoned: Topic[] = ["events", "deliveries", "deliveries.bulk", "control", "parked", "retry.5s", "retry.1h"]
   for (const topic of poisoned)
     for (const value of [Buffer.from("not ours"), new Uint8Array()]) await log.append([{ topic, key: "k", value }])
   await settled(log, deliveryIdOf(await publish(log), subscription.id), DeliveryState.DELIVERED)

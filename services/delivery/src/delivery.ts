@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto"
-import { decideDisable, RETRY_TIERS, type Crypto, type SubscriptionEntity, type Topic } from "@posthorn/core"
-import { followConfig, type ConfigFollower, type EventLog, type GroupHandler, type GroupMember } from "@posthorn/log"
+import { decideDisable, limits, permissionAt, RETRY_TIERS, type Crypto, type SubscriptionEntity, type Topic } from "@posthorn/core"
+import { followConfig, type ConfigFollower, type EventLog, type GroupHandler, type GroupOptions, type GroupMember } from "@posthorn/log"
 import type { AttemptSender } from "@posthorn/outbound"
 import type { Clock } from "@posthorn/runtime"
 import type { DeliveryEvents } from "./events.ts"
+import { createOperationalEvents, type OperationalEvents } from "./operational-events.ts"
 import { createRetryTiers } from "./retry-tiers.ts"
 import { createRouter } from "./router.ts"
 import { createSubscriptionTable } from "./subscription-table.ts"
-import { createSureAppender } from "./sure-appender.ts"
+import { createSureAppender, type SureAppender } from "./sure-appender.ts"
 import { Worker } from "./worker.ts"
 
 export { deliveryEvents, LOG_FIELDS as deliveryLogFields } from "./events.ts"
@@ -18,6 +19,8 @@ export interface DeliveryOptions {
   readonly crypto: Crypto
   readonly clock: Clock
   readonly events: DeliveryEvents
+  /** Memory that the process may use: it bounds how many attempts are made at the same time. Absent = plenty. */
+  readonly memoryBytes?: number
   /** Gives a signing secret in clear. */
   readonly decryptSecret: (encrypted: string, entity: SubscriptionEntity) => string
   /** A group member is lost for good: the process should end. */
@@ -33,9 +36,16 @@ export interface Delivery {
 
 const UPKEEP_MS = 5000
 const GONE = "the endpoint answered 410 Gone"
+const WINDOWS: Readonly<Record<(typeof GROUPS)[number][0], Pick<GroupOptions, "windowRecords" | "windowBytes">>> = {
+  // Far ahead, so that an event behind a burst is seen while the burst is still being routed.
+  router: { windowRecords: 5000 },
+  delivery: {},
+  // What waits here waits long, in five tiers.
+  retry: { windowBytes: limits.RETRY_WINDOW_BYTES_MAX },
+}
 const GROUPS = [
   ["router", ["events"]],
-  ["delivery", ["deliveries", "deliveries.bulk"]],
+  ["delivery", ["deliveries", "deliveries.bulk", "control", "parked"]],
   ["retry", RETRY_TIERS],
 ] as const satisfies readonly (readonly [string, readonly Topic[]])[]
 
@@ -50,18 +60,40 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   }
   let config: ConfigFollower | undefined
   const subscriptions = createSubscriptionTable({ find: (id) => config?.table.subscription(id), crypto, decrypt: options.decryptSecret })
+  let worker: Worker | undefined
   const follower = (config = await followConfig(log, {
-    onChange: (changes) => subscriptions.changed(changes),
+    onChange: (changes) => {
+      subscriptions.changed(changes)
+      worker?.changed(changes)
+    },
     onUndecodable: ({ offset }, error) => events.configUndecodable(offset, error),
   }))
   const appender = createSureAppender(log, stopping.signal, (error) => events.appendFailed(error))
-  const disable = (subscriptionId: string): void => void disableGone({ follower, clock, events }, subscriptionId)
+  const operational = createOperationalEvents(subscriptions, () => follower.position)
+  const disable = (subscriptionId: string): void =>
+    void disableGone({ follower, clock, events, operational, appender, signal: stopping.signal }, subscriptionId)
   const secretUnreadable = (subscriptionId: string, error: unknown): void => events.secretUnreadable(subscriptionId, error)
-  const worker = new Worker({ secretUnreadable, log, sender, subscriptions, crypto, clock, appender, events, disable, failed })
+  const attemptsMax = attemptsWithin(options.memoryBytes ?? Number.POSITIVE_INFINITY)
+  const deliverer = (worker = new Worker({
+    secretUnreadable,
+    log,
+    sender,
+    subscriptions,
+    crypto,
+    clock,
+    appender,
+    events,
+    operational,
+    attemptsMax,
+    disable,
+    failed,
+  }))
+  const isOver = (subscriptionId: string, position: bigint): boolean =>
+    permissionAt(position, subscriptions.get(subscriptionId)).kind === "cancel"
   const handlers: Record<(typeof GROUPS)[number][0], GroupHandler> = {
     router: createRouter({ config: follower, subscriptions, appender, clock, events, failed, signal: stopping.signal }),
-    delivery: worker,
-    retry: createRetryTiers({ appender, clock, events, failed }),
+    delivery: deliverer,
+    retry: createRetryTiers({ appender, clock, events, failed, isOver }),
   }
   const members: GroupMember[] = []
   for (const [group, topics] of GROUPS) {
@@ -70,9 +102,9 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
       failed(error)
     }
     const handler = handlers[group]
-    members.push(await log.join({ group, topics, handler: { ...bound(handler), failed: lost } }))
+    members.push(await log.join({ group, topics, handler: { ...bound(handler), failed: lost }, ...WINDOWS[group] }))
   }
-  const upkeep = setInterval(() => void keepUp(log, events), UPKEEP_MS)
+  const upkeep = setInterval(() => void keepUp(log, deliverer, events), UPKEEP_MS)
   return {
     get lastContactMs() {
       return Math.min(...members.map((member) => member.lastContactMs))
@@ -82,11 +114,15 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
       // In the order of the data: the router stops making work before the worker stops doing it.
       for (const member of members) await member.leave()
       stopping.abort()
-      worker.stop()
+      deliverer.stop()
       await follower.close()
     },
   }
 }
+
+/** How many attempts a process of that memory can make at the same time: they may have a quarter of it. */
+const attemptsWithin = (bytes: number): number =>
+  Math.min(Math.max(Math.floor(bytes / 4 / limits.ATTEMPT_BYTES), limits.ATTEMPTS_IN_FLIGHT_MIN), limits.ATTEMPTS_IN_FLIGHT_MAX)
 
 /** A handler's methods as plain functions, so that one of them can be replaced. */
 function bound(handler: GroupHandler): GroupHandler {
@@ -99,25 +135,33 @@ function bound(handler: GroupHandler): GroupHandler {
 }
 
 interface DisableOptions {
+  readonly operational: OperationalEvents
+  readonly appender: SureAppender
+  readonly signal: AbortSignal
   readonly follower: ConfigFollower
   readonly clock: Clock
   readonly events: DeliveryEvents
 }
 
 /** Proposes that a subscription stops. When somebody else changed it meanwhile, or the log is away, the next 410 proposes it again. */
-async function disableGone({ follower, clock, events }: DisableOptions, subscriptionId: string): Promise<void> {
+async function disableGone(options: DisableOptions, subscriptionId: string): Promise<void> {
+  const { follower, clock, events, operational, appender, signal } = options
   try {
     const context = { changeId: randomUUID(), nowMs: clock.nowMs(), actor: { id: "delivery", requestId: "" } }
     const change = decideDisable(follower.table, { subscriptionId, reason: GONE }, context)
-    if (change && (await follower.propose(change))) events.subscriptionDisabled(subscriptionId, GONE)
+    if (change === undefined || !(await follower.propose(change))) return
+    events.subscriptionDisabled(subscriptionId, GONE)
+    const entity = follower.table.subscription(subscriptionId)
+    if (entity) await appender.append(operational.disabled(entity, GONE, clock.nowMs()), signal)
   } catch (error) {
     events.subscriptionNotDisabled(subscriptionId, error)
   }
 }
 
-/** Tells how far behind the groups are, and frees what the retry tiers are done with. */
-async function keepUp(log: EventLog, events: DeliveryEvents): Promise<void> {
+/** Tells how far behind the groups are, and frees what is done with. */
+async function keepUp(log: EventLog, worker: Worker, events: DeliveryEvents): Promise<void> {
   try {
+    await worker.keepUp()
     for (const [group, topics] of GROUPS) {
       const lags = await log.lag(group, topics)
       for (const topic of topics) {

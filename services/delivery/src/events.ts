@@ -1,4 +1,4 @@
-import type { Topic } from "@posthorn/core"
+import { REASONS, type Topic } from "@posthorn/core"
 import { LATENCY_BUCKETS_SECONDS, type Logger, type Metrics } from "@posthorn/runtime"
 
 /** The only fields of this service's log lines. */
@@ -15,6 +15,7 @@ export const LOG_FIELDS = [
   "statusCode",
   "durationMs",
   "reason",
+  "state",
   "count",
 ] as const
 type Log = Logger<(typeof LOG_FIELDS)[number]>
@@ -51,7 +52,16 @@ function deliveryMetrics(metrics: Metrics) {
   })
   const cancelled = metrics.counter({
     name: "posthorn_deliveries_cancelled_total",
-    help: "Deliveries that ended because their subscription may not be sent to.",
+    help: "Deliveries that ended because their subscription may not be sent to, or because somebody wanted it.",
+  })
+  const released = metrics.counter({
+    name: "posthorn_deliveries_released_total",
+    help: "Tries of the backlog of paused subscriptions that went on their way again.",
+  })
+  const breakers = metrics.counter({
+    name: "posthorn_breaker_transitions_total",
+    help: "Breakers of subscriptions that opened and closed.",
+    labels: { state: ["open", "closed"] },
   })
   const dead = metrics.counter({
     name: "posthorn_dead_letters_total",
@@ -68,10 +78,10 @@ function deliveryMetrics(metrics: Metrics) {
     help: "Records that a group has not finished.",
     labels: {
       group: GROUPS,
-      topic: ["events", "deliveries", "deliveries.bulk", "retry.5s", "retry.1m", "retry.5m", "retry.15m", "retry.1h"],
+      topic: ["events", "deliveries", "deliveries.bulk", "control", "parked", "retry.5s", "retry.1m", "retry.5m", "retry.15m", "retry.1h"],
     },
   })
-  return { routed, matched, attempts, latency, duration, deferred, repeated, cancelled, dead, backlog, lag }
+  return { routed, matched, attempts, latency, duration, deferred, repeated, cancelled, released, breakers, dead, backlog, lag }
 }
 
 /** What happens between the service and the log. */
@@ -103,7 +113,8 @@ function logEvents(log: Log) {
 
 /** Every log line and metric of the delivery service. */
 export function deliveryEvents(log: Log, metrics: Metrics) {
-  const { routed, matched, attempts, latency, duration, deferred, repeated, cancelled, dead, backlog, lag } = deliveryMetrics(metrics)
+  const { routed, matched, attempts, latency, duration, deferred, repeated, cancelled, released, breakers, dead, backlog, lag } =
+    deliveryMetrics(metrics)
   return {
     ...logEvents(log),
     eventRouted(deliveries: number): void {
@@ -132,12 +143,19 @@ export function deliveryEvents(log: Log, metrics: Metrics) {
     tryRepeated(): void {
       repeated.add(1)
     },
-    deliveryCancelled(facts: { deliveryId: string; subscriptionId: string; reason: string }): void {
-      cancelled.add(1)
-      log.debug("delivery cancelled", facts)
+    /** It is dead or cancelled. */
+    deliveryEnded(facts: { deliveryId: string; subscriptionId: string; reason: string }): void {
+      const { reason } = facts
+      if (reason === REASONS.exhausted || reason === REASONS.gone) dead.add(1, { reason })
+      else cancelled.add(1)
+      log.debug("delivery ended", facts)
     },
-    deadLetterWritten(reason: string): void {
-      dead.add(1, { reason: reason as "poison" })
+    triesReleased(count: number): void {
+      released.add(count)
+    },
+    breakerMoved(facts: { subscriptionId: string; state: "open" | "closed"; reason: string }): void {
+      breakers.add(1, { state: facts.state })
+      log.info("breaker moved", facts)
     },
     poisonFound(at: { topic: Topic; partition: number; offset: number }): void {
       dead.add(1, { reason: "poison" })

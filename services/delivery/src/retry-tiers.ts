@@ -1,5 +1,5 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt"
-import { DueQueue, RETRY_TIERS, tierFor, wakeAt, type RetryTier } from "@posthorn/core"
+import { DueQueue, positionOf, RETRY_TIERS, tierFor, wakeAt, type RetryTier } from "@posthorn/core"
 import { decode, poisonLetter, type GroupHandler, type LogRecord, type OwnedPartition } from "@posthorn/log"
 import { DeliveryDueSchema } from "@posthorn/proto"
 import type { Clock } from "@posthorn/runtime"
@@ -11,11 +11,16 @@ export interface RetryTiersOptions {
   readonly clock: Clock
   readonly events: DeliveryEvents
   readonly failed: (error: Error) => void
+  /** Whether a round of a subscription's that began at this position of `config` is over: then it need not wait. */
+  readonly isOver: (subscriptionId: string, position: bigint) => boolean
 }
 
 interface Waiting {
   readonly record: LogRecord
   readonly dueAtMs: number
+  readonly bulk: boolean
+  /** See `positionOf`. */
+  readonly position: bigint
 }
 
 /** A timer is set no further than this, so that a clock that jumps is noticed. */
@@ -25,14 +30,14 @@ const TIMER_MS_MAX = 60_000
  * Reads the retry tiers: what is due goes back to `deliveries`, what has waited its tier's delay and is not due goes to a tier again.
  * Nothing is moved before its time. One timer for each partition; what waits in memory is bounded by the log's window.
  */
-export function createRetryTiers({ appender, clock, events, failed }: RetryTiersOptions): GroupHandler {
+export function createRetryTiers({ appender, clock, events, failed, isOver }: RetryTiersOptions): GroupHandler {
   const partitions = new Map<OwnedPartition, PartitionTimer>()
 
   /** The bytes go on as they are. */
-  async function move(partition: OwnedPartition, { record, dueAtMs }: Waiting): Promise<void> {
+  async function move(partition: OwnedPartition, { record, dueAtMs, bulk, position }: Waiting): Promise<void> {
     const waitMs = dueAtMs - clock.nowMs()
-    const topic = waitMs > 0 ? tierFor(waitMs) : "deliveries"
-    await appender.append([{ topic, key: record.key, value: record.value }], partition.signal)
+    const topic = waitMs > 0 && !isOver(record.key, position) ? tierFor(waitMs) : bulk ? "deliveries.bulk" : "deliveries"
+    await appender.append([{ topic, key: record.key, value: record.value }], partition.signal, bulk ? "bulk" : "live")
     partition.finish(record.offset)
   }
 
@@ -55,9 +60,12 @@ export function createRetryTiers({ appender, clock, events, failed }: RetryTiers
       }
       const tier = tierOf(partition)
       for (const record of records) {
-        const dueAt = decode(DeliveryDueSchema, record.value)?.dueAt
-        if (dueAt === undefined) guard(partition, bury(partition, record))
-        else timer.add(wakeAt(tier, record.appendedAtMs, timestampMs(dueAt)), { record, dueAtMs: timestampMs(dueAt) })
+        const due = decode(DeliveryDueSchema, record.value)
+        if (due?.dueAt === undefined) guard(partition, bury(partition, record))
+        else {
+          const dueAtMs = timestampMs(due.dueAt)
+          timer.add(wakeAt(tier, record.appendedAtMs, dueAtMs), { record, dueAtMs, bulk: due.bulk, position: positionOf(due) })
+        }
       }
       timer.run()
     },

@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf"
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire"
 import { timestampMs } from "@bufbuild/protobuf/wkt"
-import { deliveryIdOf, factsOf, tierFor, type SubscriptionEntity, type Topic } from "@posthorn/core"
+import { deliveryIdOf, factsOf, isEnabled, limits, ShareMeter, tierFor, type SubscriptionEntity, type Topic } from "@posthorn/core"
 import {
   decode,
   LogUnavailable,
@@ -16,7 +16,7 @@ import { AttemptRecordSchema, DeliveryDueSchema, EventAcceptedSchema, type Deliv
 import type { Clock } from "@posthorn/runtime"
 import type { DeliveryEvents } from "./events.ts"
 import type { SureAppender } from "./sure-appender.ts"
-import { isEnabled, type SubscriptionTable } from "./subscription-table.ts"
+import type { SubscriptionTable } from "./subscription-table.ts"
 
 export interface RouterOptions {
   readonly config: Pick<ConfigFollower, "position" | "reached">
@@ -29,22 +29,71 @@ export interface RouterOptions {
   readonly signal: AbortSignal
 }
 
-/** Reads `events`, appends one due delivery for every subscription that matches, and what it created to `attempts`. */
+/** Records of the lower class that are on their way into the log at the same time: what is live never waits for more of them than that. */
+const BULK_UNDER_WAY_MAX = 250
+
+interface Routed {
+  readonly partition: OwnedPartition
+  readonly offset: number
+  readonly compose: () => readonly NewRecord[]
+}
+
+/**
+ * Reads `events`, appends one due delivery for every subscription that matches, and what it created to `attempts`. What exceeds a
+ * subscription's share goes into the lower class, and waits until the live records that were read with it are on their way.
+ */
 export function createRouter(options: RouterOptions): GroupHandler {
   const { config, appender, clock, events, failed, signal } = options
+  const shares = new ShareMeter({ perSecond: limits.LIVE_PER_SECOND, burst: limits.LIVE_BURST })
+  const bulk = new Set<Routed>()
+  let bulkUnderWay = 0
 
-  async function route(record: LogRecord, lost: AbortSignal): Promise<void> {
-    const event = decode(EventAcceptedSchema, record.value)
+  async function route(partition: OwnedPartition, record: LogRecord): Promise<void> {
+    const { offset, value } = record
+    const event = decode(EventAcceptedSchema, value)
     if (event?.acceptedAt === undefined || event.eventId === "" || event.applicationId === "") {
-      await appender.append([poisonLetter(record, "is not an accepted event", clock.nowMs())], lost)
+      await appender.append([poisonLetter(record, "is not an accepted event", clock.nowMs())], partition.signal)
       events.poisonFound(record)
-      return
+      return partition.finish(offset)
     }
-    await caughtUp(Number(event.configPosition))
+    if (config.position < Number(event.configPosition)) await caughtUp(Number(event.configPosition))
     const matched = targetsOf(event, options.subscriptions)
-    const records = matched.flatMap((entity) => recordsOf({ event, bytes: record.value }, entity, clock.nowMs()))
-    if (records.length > 0) await appender.append(records, lost)
+    const nowMs = clock.nowMs()
+    const exceeding = matched.filter(({ subscription }) => event.bulk || shares.exceeds(subscription.id, nowMs))
+    const recordsFor = (entities: readonly SubscriptionEntity[], isBulk: boolean): NewRecord[] =>
+      entities.flatMap((entity) => recordsOf({ event, bytes: value, bulk: isBulk }, entity, nowMs))
+    const live = recordsFor(
+      matched.filter((each) => !exceeding.includes(each)),
+      false,
+    )
+    if (live.length > 0) await appender.append(live, partition.signal)
     events.eventRouted(matched.length)
+    if (exceeding.length === 0) return partition.finish(offset)
+    bulk.add({ partition, offset, compose: () => recordsFor(exceeding, true) })
+    if (bulkUnderWay === 0) setImmediate(pumpBulk)
+  }
+
+  function pumpBulk(): void {
+    for (const next of bulk) {
+      if (bulkUnderWay >= BULK_UNDER_WAY_MAX) return
+      bulk.delete(next)
+      if (!next.partition.signal.aborted) guarded(next.partition, appendBulk(next))
+    }
+  }
+
+  async function appendBulk({ partition, offset, compose }: Routed): Promise<void> {
+    bulkUnderWay++
+    try {
+      await appender.append(compose(), partition.signal, "bulk")
+      partition.finish(offset)
+    } finally {
+      bulkUnderWay--
+      if (bulkUnderWay === 0 || bulkUnderWay === BULK_UNDER_WAY_MAX / 2) setImmediate(pumpBulk)
+    }
+  }
+
+  const guarded = (partition: OwnedPartition, work: Promise<void>): void => {
+    work.catch((error: unknown) => void (partition.signal.aborted || failed(error as Error)))
   }
 
   /** What was created before the event was published must match it, so the table has to be as new as the publisher's was. */
@@ -61,18 +110,14 @@ export function createRouter(options: RouterOptions): GroupHandler {
 
   return {
     records(partition: OwnedPartition, records: readonly LogRecord[]): void {
-      for (const record of records) {
-        route(record, partition.signal).then(
-          () => partition.finish(record.offset),
-          (error: unknown) => void (partition.signal.aborted || failed(error as Error)),
-        )
-      }
+      for (const record of records) guarded(partition, route(partition, record))
     },
     failed,
   }
 }
 
 function targetsOf(event: EventAccepted, subscriptions: SubscriptionTable): readonly SubscriptionEntity[] {
+  if (event.operational) return subscriptions.named(event.applicationId, event.type)
   if (event.onlySubscriptionId === "") return subscriptions.match(event.applicationId, event.type)
   const only = subscriptions.get(event.onlySubscriptionId)
   return only && isEnabled(only) && only.subscription.applicationId === event.applicationId ? [only] : []
@@ -82,9 +127,11 @@ interface ReadEvent {
   readonly event: EventAccepted
   /** As they are in the log. */
   readonly bytes: Uint8Array
+  /** Goes in the lower class. */
+  readonly bulk: boolean
 }
 
-function recordsOf({ event, bytes }: ReadEvent, { subscription }: SubscriptionEntity, nowMs: number): NewRecord[] {
+function recordsOf({ event, bytes, bulk }: ReadEvent, { subscription }: SubscriptionEntity, nowMs: number): NewRecord[] {
   const dueAt = event.deliverAt ?? event.acceptedAt
   const deliveryId = deliveryIdOf(event.eventId, subscription.id)
   const due = create(DeliveryDueSchema, {
@@ -93,11 +140,12 @@ function recordsOf({ event, bytes }: ReadEvent, { subscription }: SubscriptionEn
     round: 1,
     attempt: 1,
     roundFirstAttempt: 1,
+    bulk,
     ...(event.acceptedAt ? { createdAt: event.acceptedAt } : {}),
     ...(dueAt ? { dueAt } : {}),
   })
   const waitMs = event.deliverAt ? timestampMs(event.deliverAt) - nowMs : 0
-  const topic: Topic = waitMs > 0 ? tierFor(waitMs) : "deliveries"
+  const topic: Topic = waitMs > 0 ? tierFor(waitMs) : bulk ? "deliveries.bulk" : "deliveries"
   const created = create(AttemptRecordSchema, {
     record: { case: "created", value: { delivery: factsOf(due, event), ...(dueAt ? { firstDueAt: dueAt } : {}) } },
   })

@@ -1,4 +1,5 @@
 import {
+  isEnabled,
   SubscriptionIndex,
   prepareSecret,
   type Crypto,
@@ -11,7 +12,11 @@ import { timestampMs } from "@bufbuild/protobuf/wkt"
 export interface SubscriptionTable {
   /** The enabled subscriptions of an application that want an event type. */
   match(applicationId: string, type: string): readonly SubscriptionEntity[]
+  /** The enabled subscriptions of an application that name an event type as it is, without wildcards. */
+  named(applicationId: string, type: string): readonly SubscriptionEntity[]
   get(subscriptionId: string): SubscriptionEntity | undefined
+  /** Whether what is due for a subscription has to wait until it is resumed. */
+  isPaused(subscriptionId: string): boolean
   /** The secrets that sign now, newest first. */
   secretsOf(entity: SubscriptionEntity, nowMs: number): readonly PreparedSecret[]
   /** To be called with every change of the config table. */
@@ -30,16 +35,22 @@ export interface SubscriptionTableOptions {
 export function createSubscriptionTable({ find, crypto, decrypt }: SubscriptionTableOptions): SubscriptionTable {
   const indexes = new Map<string, SubscriptionIndex>()
   const prepared = new WeakMap<SubscriptionEntity, readonly { secret: PreparedSecret; expiresAtMs: number }[]>()
+  const entitiesOf = (ids: Iterable<string>): readonly SubscriptionEntity[] => {
+    const entities: SubscriptionEntity[] = []
+    for (const id of ids) {
+      const entity = find(id)
+      if (entity) entities.push(entity)
+    }
+    return entities
+  }
   return {
     get: find,
-    match(applicationId, type) {
-      const entities: SubscriptionEntity[] = []
-      for (const id of indexes.get(applicationId)?.match(type) ?? []) {
-        const entity = find(id)
-        if (entity) entities.push(entity)
-      }
-      return entities
+    isPaused(subscriptionId) {
+      const entity = find(subscriptionId)
+      return entity !== undefined && isEnabled(entity) && entity.subscription.paused
     },
+    match: (applicationId, type) => entitiesOf(indexes.get(applicationId)?.match(type) ?? []),
+    named: (applicationId, type) => entitiesOf(indexes.get(applicationId)?.named(type) ?? []),
     secretsOf(entity, nowMs) {
       let secrets = prepared.get(entity)
       if (secrets === undefined) {
@@ -59,9 +70,6 @@ export function createSubscriptionTable({ find, crypto, decrypt }: SubscriptionT
     },
   }
 }
-
-/** A subscription that says nothing is enabled. */
-export const isEnabled = ({ subscription }: SubscriptionEntity): boolean => subscription.enabled ?? true
 
 function index(indexes: Map<string, SubscriptionIndex>, { subscription }: SubscriptionEntity): void {
   let found = indexes.get(subscription.applicationId)

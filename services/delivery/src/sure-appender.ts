@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises"
-import { LogUnavailable, type LogAppender, type NewRecord } from "@posthorn/log"
+import { LogUnavailable, type AppendClass, type LogAppender, type NewRecord } from "@posthorn/log"
 
 const WAIT_MS_MIN = 50
 const WAIT_MS_MAX = 2000
@@ -11,15 +11,15 @@ export interface SureAppender {
    * not `LogUnavailable`. @param lost of the partition that the records follow from: its next owner appends them too, and copies that
    * come much later are not recognised.
    */
-  append(records: readonly NewRecord[], lost: AbortSignal): Promise<void>
+  append(records: readonly NewRecord[], lost: AbortSignal, appendClass?: AppendClass): Promise<void>
 }
 
 export function createSureAppender(log: LogAppender, signal: AbortSignal, onFailed: (error: unknown) => void): SureAppender {
   return {
-    async append(records, lost) {
+    async append(records, lost, appendClass) {
       for (let waitMs = WAIT_MS_MIN; ; waitMs = Math.min(waitMs * 2, WAIT_MS_MAX)) {
         try {
-          await log.append(records)
+          await log.append(records, appendClass)
           return
         } catch (error) {
           if (!(error instanceof LogUnavailable) || signal.aborted || lost.aborted) throw error

@@ -4,7 +4,7 @@ import type { OwnedPartition } from "@posthorn/log"
 import { createMemoryLog } from "@posthorn/log/memory"
 import { AttemptRecordSchema, DeliveryDueSchema, DeliveryState } from "@posthorn/proto"
 import { expect, test } from "vitest"
-import { readTries } from "./tries.ts"
+import { readTries, Tries } from "./tries.ts"
 
 test("a try that was made just before a partition changed hands is known, as late as a lost owner's copy of it may come", async () => {
   let nowMs = 1_000_000
@@ -15,8 +15,9 @@ test("a try that was made just before a partition changed hands is known, as lat
   await log.append([{ topic: "attempts", key: "sub_1", value: toBinary(AttemptRecordSchema, record) }])
   nowMs += limits.SESSION_TIMEOUT_MS + limits.APPEND_TIMEOUT_MS
   const partition: OwnedPartition = { topic: "deliveries", partition: 0, signal: new AbortController().signal, finish() {}, seek() {} }
-  const tries = await readTries({ log, partition, committed: 0, nowMs })
+  const tries = new Tries()
+  await readTries({ log, tries, partition, committed: 0, nowMs })
   const due = create(DeliveryDueSchema, { ...delivery, round: 1, attempt: 2 })
-  expect(tries.begin(due)).toEqual({ kind: "finished", finished: undefined })
+  expect(tries.begin(due)).toEqual({ kind: "ended", ended: undefined })
   expect(tries.begin(create(DeliveryDueSchema, { ...delivery, round: 1, attempt: 3 }))).toEqual({ kind: "new" })
 })

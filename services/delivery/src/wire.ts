@@ -3,6 +3,7 @@ import { openLog } from "@posthorn/log/open"
 import { addressPolicy } from "@posthorn/outbound"
 import { createUndiciSender } from "@posthorn/outbound/undici"
 import {
+  availableMemoryBytes,
   checkHealth,
   createCrypto,
   createLogger,
@@ -43,6 +44,7 @@ export async function wire(config: EnvConfig<typeof variables>, lifecycle: Lifec
         crypto: createCrypto(),
         clock: systemClock,
         events,
+        memoryBytes: availableMemoryBytes(),
         decryptSecret: (sealed, { subscription }) => box.open(sealed, secretPlace(subscription, "secret")),
         failed: (error) => lifecycle.fail(error),
       }),

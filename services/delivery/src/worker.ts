@@ -1,96 +1,149 @@
-import { create, toBinary } from "@bufbuild/protobuf"
 import { timestampMs } from "@bufbuild/protobuf/wkt"
 import {
   decideAttempt,
   decideCancelled,
   decideDeferred,
+  decideExpired,
   ERROR_CLASS_WORDS,
   FairLanes,
-  followOf,
+  idOf,
+  isEnabled,
+  isExpired,
   limits,
+  permissionOf,
   REASONS,
-  tierFor,
+  type EntityChange,
   type LaneFeedback,
-  type LaneRules,
+  type Overdue,
   type SubscriptionEntity,
 } from "@posthorn/core"
-import { decode, poisonLetter, type GroupHandler, type LogReader, type LogRecord, type NewRecord, type OwnedPartition } from "@posthorn/log"
 import {
-  AttemptRecordSchema,
-  DeadLetterRecordSchema,
-  DeliveryDueSchema,
-  ErrorClass,
-  type AttemptFinished,
-  type DeliveryDue,
-} from "@posthorn/proto"
+  decode,
+  type GroupHandler,
+  type LogGroups,
+  type LogReader,
+  type LogRecord,
+  type LogTrimmer,
+  type OwnedPartition,
+} from "@posthorn/log"
+import { ControlRecordSchema, DeliveryDueSchema } from "@posthorn/proto"
 import { makeAttempt, type AttemptMade, type AttemptOptions } from "./attempt.ts"
+import { remember } from "./control.ts"
+import { newsOfEndpoint, newsRecords } from "./endpoint-health.ts"
 import type { AttemptOutcome, DeliveryEvents } from "./events.ts"
+import { finishedRecord, followUp, tierRecord } from "./follow-up.ts"
+import { deferralMs, feedbackOf, rulesOf } from "./lane-rules.ts"
+import type { OperationalEvents } from "./operational-events.ts"
+import { classOf, Outcomes, type Job } from "./outcomes.ts"
+import { Parking, parkRecord } from "./parking.ts"
+import type { PartitionState } from "./partition-state.ts"
+import { PartitionStates } from "./partition-states.ts"
 import type { SureAppender } from "./sure-appender.ts"
-import { isEnabled } from "./subscription-table.ts"
-import { readTries, type Tries } from "./tries.ts"
+import { TierSweep } from "./tier-sweep.ts"
+import { keyOf, readTries } from "./tries.ts"
 
 export interface WorkerOptions extends AttemptOptions {
-  readonly log: LogReader
+  readonly log: LogReader & LogGroups & LogTrimmer
   readonly appender: SureAppender
   readonly events: DeliveryEvents
+  readonly operational: OperationalEvents
+  /** Attempts at the same time, at most. */
+  readonly attemptsMax: number
   /** Stops a subscription whose endpoint answered 410. */
   readonly disable: (subscriptionId: string) => void
   readonly failed: (error: Error) => void
 }
 
-interface Job {
-  readonly partition: OwnedPartition
-  readonly offset: number
-  readonly due: DeliveryDue
-  readonly tries: Tries
-}
-
 const SWEEP_MS = 500
-/** Longest a try is put off at once because its lane cannot keep up. */
-const DEFER_MS_MAX = 5 * 60_000
 
 /**
  * Reads `deliveries` and `deliveries.bulk`, makes the attempts, and appends what came of them: an attempt, and its retry or dead letter,
- * are acknowledged by the log before the offset counts as done. A crash can repeat an attempt and never lose one.
+ * are acknowledged by the log before the offset counts as done. A crash can repeat an attempt and never lose one. `control` tells it what people
+ * want of single tries, `parked` keeps what paused subscriptions have to wait for.
  */
 export class Worker implements GroupHandler {
   readonly #options: WorkerOptions
   readonly #lanes = new FairLanes<Job>()
-  readonly #tries = new Map<OwnedPartition, Tries>()
+  readonly #states: PartitionStates
+  readonly #outcomes: Outcomes
+  readonly #parking: Parking
+  readonly #tierSweep: TierSweep
   readonly #working = new Map<OwnedPartition, Set<Promise<void>>>()
   readonly #sweep: NodeJS.Timeout
   #inFlight = 0
-  /** Appends under way, and when the last of them was acknowledged or the first of them began. */
-  #appending = 0
-  #acknowledgedAtMs = 0
   #stalledAtMs = 0
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: WorkerOptions) {
     this.#options = options
+    const { log, appender, clock, events, failed, subscriptions } = options
+    this.#states = new PartitionStates(log)
+    this.#outcomes = new Outcomes(options)
+    this.#parking = new Parking({
+      log,
+      appender,
+      clock,
+      events,
+      failed,
+      isPaused: (id) => subscriptions.isPaused(id),
+      waiting: (id) => this.#lanes.waiting(id),
+    })
+    const onFailed = (error: unknown): void => events.upkeepFailed(error)
+    this.#tierSweep = new TierSweep({ log, appender, clock, states: this.#states, find: (id) => subscriptions.get(id), onFailed })
     this.#sweep = setInterval(() => this.#deferOverdue(), SWEEP_MS)
   }
 
-  async assigned(partition: OwnedPartition, committed: number): Promise<undefined> {
-    const tries = await readTries({ log: this.#options.log, partition, committed, nowMs: this.#options.clock.nowMs() })
-    this.#tries.set(partition, tries)
-    this.#options.events.takenOver(partition, tries.known)
+  async assigned(partition: OwnedPartition, committed: number): Promise<number | undefined> {
+    const state = await this.#states.gain(partition)
+    if (partition.topic === "parked") return this.#parking.assigned(partition)
+    if (partition.topic === "control") return undefined
+    await readTries({ log: this.#options.log, tries: state.tries, partition, committed, nowMs: this.#options.clock.nowMs() })
+    this.#options.events.takenOver(partition, state.tries.known)
+    return undefined
   }
 
   records(partition: OwnedPartition, records: readonly LogRecord[]): void {
-    for (const record of records) this.#intake(partition, record)
+    const state = this.#states.of(partition)
+    if (state === undefined) return
+    if (partition.topic === "parked") return this.#parking.records(partition, records)
+    for (const record of records) {
+      if (partition.topic === "control") this.#control(partition, state, record)
+      else this.#intake(partition, state, record)
+    }
     this.#pump()
   }
 
   /** What is under way is waited for; what waits in lanes is left to the next owner. */
   async revoked(partition: OwnedPartition): Promise<void> {
-    await Promise.all(this.#working.get(partition) ?? new Set<Promise<void>>())
+    await Promise.all([this.#parking.revoked(partition), ...(this.#working.get(partition) ?? [])])
     this.#working.delete(partition)
-    this.#tries.delete(partition)
+    this.#states.release(partition)
   }
 
   failed(error: Error): void {
     this.#options.failed(error)
+  }
+
+  /** To be called with every change of the configuration: what waits for a subscription learns of it at once. */
+  changed(changes: readonly EntityChange[]): void {
+    let mayRelease = false
+    for (const { before, after } of changes) {
+      if (before?.kind !== "subscription") continue
+      const now = after?.kind === "subscription" ? after.subscription : undefined
+      const off = now === undefined || !(now.enabled ?? true)
+      mayRelease ||= before.subscription.paused && (off || !now.paused)
+      if (!off && !now.paused) continue
+      const id = idOf(before)
+      for (const job of this.#lanes.drain(id)) if (!job.partition.signal.aborted) this.#work(job.partition, this.#run(undefined, job))
+      if (off && isEnabled(before)) this.#tierSweep.add(id)
+    }
+    if (mayRelease) this.#parking.changed()
+  }
+
+  /** Frees what is needed no more. */
+  async keepUp(): Promise<void> {
+    this.#states.forgetWishes(this.#options.clock.nowMs())
+    await this.#parking.trim()
   }
 
   stop(): void {
@@ -98,37 +151,81 @@ export class Worker implements GroupHandler {
     clearTimeout(this.#timer)
   }
 
-  #intake(partition: OwnedPartition, record: LogRecord): void {
+  #intake(partition: OwnedPartition, state: PartitionState, record: LogRecord): void {
     const due = decode(DeliveryDueSchema, record.value)
-    const tries = this.#tries.get(partition)
-    if (tries === undefined) return
     if (due?.event === undefined || due.deliveryId === "" || due.attempt < 1) {
-      this.#work(partition, this.#bury(partition, record))
+      this.#work(partition, this.#outcomes.bury(partition, record, "is not a due delivery"))
       return
     }
-    const job = { partition, offset: record.offset, due, tries }
-    const known = tries.begin(due)
-    if (known.kind === "copy") {
-      this.#options.events.tryRepeated()
-      partition.finish(record.offset)
-    } else if (known.kind === "finished") {
-      this.#options.events.tryRepeated()
-      this.#work(partition, this.#follow(job, known.finished))
-    } else {
-      const laneClass = partition.topic === "deliveries.bulk" ? "bulk" : "live"
-      const rules = rulesOf(this.#options.subscriptions.get(due.subscriptionId))
-      const lane = { laneId: due.subscriptionId, ownerId: due.event.applicationId, laneClass, rules, value: job } as const
-      this.#lanes.put(lane, this.#options.clock.nowMs())
+    this.#begin({ partition, offset: record.offset, due, state })
+  }
+
+  #begin(job: Job): void {
+    const { partition, offset, due, state } = job
+    const known = state.tries.begin(due)
+    switch (known.kind) {
+      case "copy":
+        this.#options.events.tryRepeated()
+        return partition.finish(offset)
+      case "ended":
+        this.#options.events.tryRepeated()
+        return this.#work(partition, this.#outcomes.follow(job, known.ended))
+      case "cancelled":
+        return this.#work(partition, this.#outcomes.settle(job, decideCancelled(due, known.reason, this.#options.clock.nowMs())))
+      case "new":
+        if (this.#passesLanes(job)) this.#work(partition, this.#run(undefined, job))
+        else this.#enqueue(job)
     }
+  }
+
+  /** What asks nothing of the endpoint need not wait for its turn, and what somebody asked for shall not. */
+  #passesLanes({ due }: Job): boolean {
+    if (permissionOf(due, this.#options.subscriptions.get(due.subscriptionId)).kind !== "send") return true
+    return due.hastened && this.#inFlight < this.#options.attemptsMax
+  }
+
+  #enqueue(job: Job): void {
+    const { due, partition, state } = job
+    const { subscriptions, clock } = this.#options
+    const standing = state.breakers.get(due.subscriptionId)?.standing
+    this.#lanes.put(
+      {
+        laneId: due.subscriptionId,
+        ownerId: due.event?.applicationId ?? "",
+        laneClass: classOf(partition),
+        rules: rulesOf(subscriptions.get(due.subscriptionId)),
+        value: job,
+        ...(standing?.state === "open" ? { closedUntilMs: standing.nextProbeAtMs } : {}),
+      },
+      clock.nowMs(),
+    )
+  }
+
+  #control(partition: OwnedPartition, state: PartitionState, record: LogRecord): void {
+    const control = decode(ControlRecordSchema, record.value)
+    if (control === undefined || control.record.case === undefined)
+      return this.#work(partition, this.#outcomes.bury(partition, record, "is not a control record"))
+    const { record: wanted } = control
+    // What breakers did is known to whoever made them do it.
+    if (wanted.case === "breaker") return partition.finish(record.offset)
+    if (wanted.case === "cancel") {
+      const carriedOut = state.tries.isCarriedOut(keyOf(wanted.value, wanted.value.attempt))
+      if (!carriedOut) remember(control, state)
+      return this.#work(partition, this.#outcomes.cancel(partition, record.offset, carriedOut ? undefined : wanted.value))
+    }
+    const { due } = wanted.value
+    if (due?.event === undefined || due.deliveryId === "")
+      return this.#work(partition, this.#outcomes.bury(partition, record, "names no try"))
+    remember(control, state)
+    this.#begin({ partition, offset: record.offset, due, state })
   }
 
   /** Starts whatever may start now, and comes back when something that is held may. */
   #pump(): void {
     const { clock } = this.#options
-    while (this.#inFlight < limits.ATTEMPTS_IN_FLIGHT_MAX) {
+    while (this.#inFlight < this.#options.attemptsMax) {
       const next = this.#lanes.take(clock.nowMs())
       if (next === undefined) break
-      this.#inFlight++
       this.#work(next.value.partition, this.#run(next.laneId, next.value))
     }
     clearTimeout(this.#timer)
@@ -136,34 +233,62 @@ export class Worker implements GroupHandler {
     if (nextAtMs !== undefined) this.#timer = setTimeout(() => this.#pump(), Math.min(Math.max(1, nextAtMs - clock.nowMs()), 60_000))
   }
 
-  async #run(laneId: string, job: Job): Promise<void> {
+  /** @param laneId the lane that it was taken from; `undefined` = it passes lanes by */
+  async #run(laneId: string | undefined, job: Job): Promise<void> {
+    this.#inFlight++
     let feedback: LaneFeedback = { pace: "keep" }
     try {
       // The next owner makes it.
-      if (job.partition.signal.aborted) return
-      const entity = this.#options.subscriptions.get(job.due.subscriptionId)
-      if (entity === undefined || !isEnabled(entity)) await this.#cancel(job, entity ? REASONS.disabled : REASONS.deleted)
-      else feedback = await this.#attempt(job, entity)
+      if (!job.partition.signal.aborted) feedback = await this.#carryOut(job)
     } finally {
       this.#inFlight--
-      this.#lanes.done(laneId, feedback, this.#options.clock.nowMs())
+      if (laneId !== undefined) this.#lanes.done(laneId, feedback, this.#options.clock.nowMs())
       this.#pump()
     }
   }
 
+  async #carryOut(job: Job): Promise<LaneFeedback> {
+    const { due, partition, offset, state } = job
+    const { clock, events, subscriptions } = this.#options
+    const nowMs = clock.nowMs()
+    const entity = subscriptions.get(due.subscriptionId)
+    const permission = permissionOf(due, entity)
+    const dueInMs = (due.dueAt ? timestampMs(due.dueAt) : 0) - nowMs
+    const cancelled = state.tries.cancelReason(due)
+    if (state.tries.isSuperseded(due) || !state.tries.start(due)) {
+      // Another record of the same try was faster.
+      events.tryRepeated()
+      partition.finish(offset)
+    } else if (cancelled !== undefined) await this.#outcomes.settle(job, decideCancelled(due, cancelled, nowMs))
+    else if (permission.kind === "cancel") await this.#outcomes.settle(job, decideCancelled(due, permission.reason, nowMs))
+    else if (permission.kind === "park") await this.#outcomes.putOff(job, parkRecord(due))
+    else if (dueInMs > limits.EARLY_MS_MAX) await this.#outcomes.putOff(job, tierRecord(due, dueInMs))
+    else if (entity !== undefined) return this.#attempt(job, entity)
+    this.#lanes.heard(due.subscriptionId, nowMs)
+    return { pace: "keep" }
+  }
+
   async #attempt(job: Job, entity: SubscriptionEntity): Promise<LaneFeedback> {
     const { due } = job
-    const { clock, events } = this.#options
+    const { clock, events, operational, subscriptions } = this.#options
+    const startedAtMs = clock.nowMs()
     const made = await makeAttempt(due, entity, this.#options)
-    this.#lanes.heard(due.subscriptionId, clock.nowMs())
-    const finished = decideAttempt({ due, ...made, policy: entity.subscription.retryPolicy, nowMs: clock.nowMs() })
+    const nowMs = clock.nowMs()
+    this.#lanes.heard(due.subscriptionId, nowMs)
+    const now = permissionOf(due, subscriptions.get(due.subscriptionId))
+    const stopped = now.kind === "cancel" ? now.reason : undefined
+    const finished = decideAttempt({ due, ...made, policy: entity.subscription.retryPolicy, nowMs, stopped })
     if (finished.reason === REASONS.gone) this.#options.disable(due.subscriptionId)
-    const record = create(AttemptRecordSchema, { record: { case: "finished", value: finished } })
-    await this.#append(job, [
-      { topic: "attempts", key: due.subscriptionId, value: toBinary(AttemptRecordSchema, record) },
-      ...followRecords(due, finished),
+    const news = newsOfEndpoint(job, made, { startedAtMs, endedAtMs: nowMs })
+    if (news.health) finished.health = news.health
+    if (news.moved) events.breakerMoved({ subscriptionId: due.subscriptionId, state: news.standing.state, reason: made.attempt.error })
+    await this.#outcomes.append(job, [
+      finishedRecord(due, finished),
+      ...followUp(due, finished, operational),
+      ...newsRecords(news, entity, operational),
     ])
-    if (finished.reason !== "") events.deadLetterWritten(finished.reason)
+    if (finished.reason !== "")
+      events.deliveryEnded({ deliveryId: due.deliveryId, subscriptionId: due.subscriptionId, reason: finished.reason })
     events.attemptEnded({
       deliveryId: due.deliveryId,
       subscriptionId: due.subscriptionId,
@@ -173,70 +298,31 @@ export class Worker implements GroupHandler {
       durationMs: made.attempt.durationMs,
       latencyMs: due.dueAt ? Math.max(0, clock.nowMs() - timestampMs(due.dueAt)) : 0,
     })
-    return feedbackOf(made, clock.nowMs())
-  }
-
-  async #cancel(job: Job, reason: string): Promise<void> {
-    const { due } = job
-    const nowMs = this.#options.clock.nowMs()
-    this.#lanes.heard(due.subscriptionId, nowMs)
-    const settled = decideCancelled(due, reason, nowMs)
-    const record = create(AttemptRecordSchema, { record: { case: "settled", value: settled } })
-    await this.#append(job, [{ topic: "attempts", key: due.subscriptionId, value: toBinary(AttemptRecordSchema, record) }])
-    this.#options.events.deliveryCancelled({ deliveryId: due.deliveryId, subscriptionId: due.subscriptionId, reason })
-  }
-
-  /** An owner before has made this try: only what follows may be missing, and twice is recognised. */
-  async #follow(job: Job, finished: AttemptFinished | undefined): Promise<void> {
-    await this.#append(job, finished ? followRecords(job.due, finished) : [])
-  }
-
-  /** Appends what a try came to, then counts it as done. */
-  async #append({ partition, offset, due, tries }: Job, records: readonly NewRecord[]): Promise<void> {
-    if (records.length > 0) await this.#appended(this.#options.appender.append(records, partition.signal))
-    tries.end(due)
-    partition.finish(offset)
-  }
-
-  async #appended(append: Promise<void>): Promise<void> {
-    const { clock } = this.#options
-    if (this.#appending++ === 0) this.#acknowledgedAtMs = clock.nowMs()
-    try {
-      await append
-      this.#acknowledgedAtMs = clock.nowMs()
-    } finally {
-      this.#appending--
-    }
-  }
-
-  async #bury(partition: OwnedPartition, record: LogRecord): Promise<void> {
-    await this.#options.appender.append([poisonLetter(record, "is not a due delivery", this.#options.clock.nowMs())], partition.signal)
-    this.#options.events.poisonFound(record)
-    partition.finish(record.offset)
+    return feedbackOf(made, news.standing, nowMs)
   }
 
   #deferOverdue(): void {
     const nowMs = this.#options.clock.nowMs()
     // While the log takes nothing, or was not doing so just now, lanes stand still for no fault of their endpoints.
-    if (this.#appending > 0 && nowMs - this.#acknowledgedAtMs > SWEEP_MS) this.#stalledAtMs = nowMs
+    if (this.#outcomes.silentMs(nowMs) > SWEEP_MS) this.#stalledAtMs = nowMs
     if (nowMs - this.#stalledAtMs < limits.LANE_AHEAD_MS) return this.#lanes.restart(nowMs)
-    const jobs = this.#lanes.takeOverdue(nowMs).filter(({ partition }) => !partition.signal.aborted)
-    if (jobs.length === 0) return
+    const overdue = this.#lanes.takeOverdue(nowMs).filter(({ value }) => !value.partition.signal.aborted)
+    if (overdue.length === 0) return
     // Spread out: as one crowd they would crowd the lane out again, and a slow endpoint would get but a few of them each time.
-    jobs.forEach((job, index) => this.#work(job.partition, this.#defer(job, nowMs, index / jobs.length)))
-    this.#options.events.triesDeferred(jobs.length)
+    overdue.forEach((each, index) => this.#work(each.value.partition, this.#defer(each, nowMs, index / overdue.length)))
+    this.#options.events.triesDeferred(overdue.length)
   }
 
   /** @param share where between the shortest and the longest wait it comes back, from 0 to 1 */
-  async #defer({ partition, offset, due, tries }: Job, nowMs: number, share: number): Promise<void> {
-    const longestMs = Math.min(limits.DEFER_MS * 2 ** Math.min(due.deferrals, 10), DEFER_MS_MAX)
-    const waitMs = limits.DEFER_MS + Math.round(share * (longestMs - limits.DEFER_MS))
-    const later = decideDeferred(due, nowMs + waitMs)
-    // Before the append: the copy may come back sooner than the acknowledgement.
-    tries.putOff(due)
-    const value = toBinary(DeliveryDueSchema, later)
-    await this.#options.appender.append([{ topic: tierFor(waitMs), key: due.subscriptionId, value }], partition.signal)
-    partition.finish(offset)
+  async #defer({ value: job, heldMs, turnMs }: Overdue<Job>, nowMs: number, share: number): Promise<void> {
+    const { due, state, partition, offset } = job
+    if (state.tries.isSuperseded(due)) return partition.finish(offset)
+    const standing = state.breakers.get(due.subscriptionId)?.standing
+    const policy = this.#options.subscriptions.get(due.subscriptionId)?.subscription.retryPolicy
+    if (standing?.state === "open" && isExpired(due, policy, nowMs) && state.tries.start(due))
+      return this.#outcomes.settle(job, decideExpired(due, nowMs))
+    const wait = deferralMs({ due, heldMs, turnMs, standing, nowMs, share })
+    await this.#outcomes.putOff(job, tierRecord(decideDeferred(due, nowMs + wait), wait))
   }
 
   /** Keeps work in sight until it ends, for whoever gives the partition up. */
@@ -250,33 +336,5 @@ export class Worker implements GroupHandler {
   }
 }
 
-function followRecords(due: DeliveryDue, finished: AttemptFinished): NewRecord[] {
-  const follow = followOf(due, finished)
-  if (follow === undefined) return []
-  const key = due.subscriptionId
-  if (follow.kind === "dead") return [{ topic: "dead-letters", key, value: toBinary(DeadLetterRecordSchema, follow.letter) }]
-  const { attempt } = finished
-  const waitMs = follow.due.dueAt && attempt?.finishedAt ? timestampMs(follow.due.dueAt) - timestampMs(attempt.finishedAt) : 0
-  return [{ topic: tierFor(waitMs), key, value: toBinary(DeliveryDueSchema, follow.due) }]
-}
-
-function rulesOf(entity: SubscriptionEntity | undefined): LaneRules {
-  const { concurrency = 0, rateLimit } = entity?.subscription ?? {}
-  return {
-    concurrencyMax: concurrency || limits.LANE_CONCURRENCY_MAX,
-    intervalMs: rateLimit ? (rateLimit.periodSeconds * 1000) / rateLimit.count : 0,
-  }
-}
-
 const outcomeOf = ({ verdict }: AttemptMade): AttemptOutcome =>
   verdict.outcome === "delivered" ? "delivered" : ERROR_CLASS_WORDS[verdict.errorClass] || "internal"
-
-/** How long a lane rests when its endpoint asks for less without saying for how long. */
-const THROTTLE_MS = 1000
-
-function feedbackOf({ verdict }: AttemptMade, nowMs: number): LaneFeedback {
-  if (verdict.outcome === "delivered") return { pace: "grow" }
-  if (verdict.demand === "throttle")
-    return { pace: "shrink", notBeforeMs: nowMs + Math.min(verdict.retryAfterMs ?? THROTTLE_MS, limits.RETRY_AFTER_MS_MAX) }
-  return { pace: verdict.errorClass === ErrorClass.STATUS ? "keep" : "shrink" }
-}

@@ -9,6 +9,7 @@ import { addressPolicy, urlJudge, type AddressPolicy } from "@posthorn/outbound"
 import { createUndiciSender } from "@posthorn/outbound/undici"
 import { projectorEvents, projectorLogFields, startProjector } from "@posthorn/projector"
 import {
+  availableMemoryBytes,
   createCrypto,
   createLogger,
   encryptionKeys,
@@ -46,6 +47,8 @@ export async function wire(config: Config, lifecycle: Lifecycle): Promise<Welcom
       startDelivery({
         ...parts,
         events: events.delivery,
+        // The other services and the engines need most of it.
+        memoryBytes: availableMemoryBytes() / 4,
         decryptSecret: (sealed, { subscription }) => parts.box.open(sealed, secretPlace(subscription, "secret")),
       }),
     stop: (started) => started.stop(),

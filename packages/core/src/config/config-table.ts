@@ -1,4 +1,4 @@
-import type { Application, Key, SigningSecret, Subscription } from "@posthorn/proto"
+import type { Application, Key, SigningSecret, Subscription, Task } from "@posthorn/proto"
 import { SortedIds } from "./sorted-ids.ts"
 
 /** What `config` holds, as last changed. The messages are shared with everybody who asks: never change them. */
@@ -25,9 +25,20 @@ export interface SubscriptionEntity {
   readonly secrets: readonly SigningSecret[]
   /** Encrypted; empty = none. */
   readonly sourceSecret: string
+  /**
+   * What was begun by somebody who had read `config` no further than this offset is not sent any more: one past the record that last
+   * disabled the subscription; 0 = it never was.
+   */
+  readonly voidBefore: number
 }
 
-export type Entity = ApplicationEntity | KeyEntity | SubscriptionEntity
+export interface TaskEntity {
+  readonly kind: "task"
+  readonly version: number
+  readonly task: Task
+}
+
+export type Entity = ApplicationEntity | KeyEntity | SubscriptionEntity | TaskEntity
 
 /** One entity before and after; `undefined` = not there. */
 export interface EntityChange {
@@ -38,6 +49,7 @@ export interface EntityChange {
 interface Owned {
   readonly keys: SortedIds
   readonly subscriptions: SortedIds
+  readonly tasks: SortedIds
 }
 
 /** Every application, key and subscription: the fold of the `config` topic, kept in memory by every service. Only `evolve` changes it. */
@@ -70,6 +82,11 @@ export class ConfigTable {
     return entity?.kind === "subscription" ? entity : undefined
   }
 
+  task(id: string): TaskEntity | undefined {
+    const entity = this.#entities.get(id)
+    return entity?.kind === "task" ? entity : undefined
+  }
+
   applications(): SortedIds {
     return this.#applications
   }
@@ -84,6 +101,11 @@ export class ConfigTable {
     return this.#owned.get(applicationId)?.subscriptions ?? new SortedIds()
   }
 
+  /** Ids of an application's tasks, ended ones included. */
+  tasksOf(applicationId: string): SortedIds {
+    return this.#owned.get(applicationId)?.tasks ?? new SortedIds()
+  }
+
   /** Adds an entity or takes the place of the one with its id. The application that owns it must be there. */
   put(entity: Entity): EntityChange {
     const id = idOf(entity)
@@ -91,7 +113,7 @@ export class ConfigTable {
     this.#entities.set(id, entity)
     if (entity.kind === "application") {
       this.#applications.add(id)
-      if (before === undefined) this.#owned.set(id, { keys: new SortedIds(), subscriptions: new SortedIds() })
+      if (before === undefined) this.#owned.set(id, { keys: new SortedIds(), subscriptions: new SortedIds(), tasks: new SortedIds() })
     } else {
       this.#idsBeside(entity)?.add(id)
     }
@@ -109,7 +131,7 @@ export class ConfigTable {
     }
     const changes: EntityChange[] = []
     const owned = this.#owned.get(id)
-    for (const ids of owned ? [owned.subscriptions, owned.keys] : []) {
+    for (const ids of owned ? [owned.subscriptions, owned.keys, owned.tasks] : []) {
       for (const each of ids) {
         changes.push({ before: this.#entities.get(each), after: undefined })
         this.#entities.delete(each)
@@ -120,19 +142,36 @@ export class ConfigTable {
     return [...changes, { before, after: undefined }]
   }
 
-  #idsBeside(entity: KeyEntity | SubscriptionEntity): SortedIds | undefined {
+  #idsBeside(entity: Exclude<Entity, ApplicationEntity>): SortedIds | undefined {
     const owned = this.#owned.get(applicationIdOf(entity))
-    return entity.kind === "key" ? owned?.keys : owned?.subscriptions
+    if (entity.kind === "key") return owned?.keys
+    return entity.kind === "task" ? owned?.tasks : owned?.subscriptions
   }
 }
 
 export function idOf(entity: Entity): string {
-  if (entity.kind === "application") return entity.application.id
-  return entity.kind === "key" ? entity.key.id : entity.subscription.id
+  switch (entity.kind) {
+    case "application":
+      return entity.application.id
+    case "key":
+      return entity.key.id
+    case "subscription":
+      return entity.subscription.id
+    case "task":
+      return entity.task.id
+  }
 }
 
 /** The application that an entity belongs to; an application belongs to itself. */
 export function applicationIdOf(entity: Entity): string {
-  if (entity.kind === "application") return entity.application.id
-  return entity.kind === "key" ? entity.key.applicationId : entity.subscription.applicationId
+  switch (entity.kind) {
+    case "application":
+      return entity.application.id
+    case "key":
+      return entity.key.applicationId
+    case "subscription":
+      return entity.subscription.applicationId
+    case "task":
+      return entity.task.applicationId
+  }
 }

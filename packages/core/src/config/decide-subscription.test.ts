@@ -1,5 +1,13 @@
 import { create, toJsonString } from "@bufbuild/protobuf"
-import { ApplicationSchema, SignatureStyle, SourceScheme, SubscriptionSchema, type ConfigChanged, type Subscription } from "@posthorn/proto"
+import {
+  ApplicationSchema,
+  SignatureStyle,
+  SourceScheme,
+  SubscriptionHealthSchema,
+  SubscriptionSchema,
+  type ConfigChanged,
+  type Subscription,
+} from "@posthorn/proto"
 import { expect, test } from "vitest"
 import { formatId } from "../ids.ts"
 import { isRefusal, type Refusal } from "../refusal.ts"
@@ -10,6 +18,8 @@ import {
   decideCreateSubscription,
   decideDisable,
   decideEnable,
+  decidePause,
+  decideResume,
   decideUpdateSubscription,
   type UpdateSubscription,
 } from "./decide-subscription.ts"
@@ -25,11 +35,11 @@ const subscriptionOf = (fields: Fields) => create(SubscriptionSchema, { url: "ht
 
 function given(...changes: ((table: ConfigTable) => ConfigChanged | Refusal | undefined)[]): ConfigTable {
   const table = new ConfigTable()
-  evolve(table, decideCreateApplication({ id: APPLICATION, application: create(ApplicationSchema, { name: "shop" }) }, context))
+  evolve(table, decideCreateApplication({ id: APPLICATION, application: create(ApplicationSchema, { name: "shop" }) }, context), 0)
   for (const decide of changes) {
     const change = decide(table)
     if (change === undefined || isRefusal(change)) throw new Error(`not decided: ${JSON.stringify(change)}`)
-    evolve(table, change)
+    evolve(table, change, 0)
   }
   return table
 }
@@ -81,13 +91,13 @@ test("no plain secret stays in what is stored", () => {
 
 test("an update with a mask changes the named fields and nothing else", () => {
   const table = given(creating({ description: "old", headers: { a: "1" }, metadata: { k: "v" } }))
-  evolve(table, updating({ description: "new", headers: { b: "2" } }, ["headers"])(table) as ConfigChanged)
+  evolve(table, updating({ description: "new", headers: { b: "2" } }, ["headers"])(table) as ConfigChanged, 0)
   expect(entityOf(table).subscription).toMatchObject({ description: "old", headers: { b: "2" }, metadata: { k: "v" }, etag: "2" })
 })
 
 test("a mask may name a field of a field", () => {
   const table = given(creating({ source: { scheme: SourceScheme.NONE, eventTypeHeader: "x-kind" } }))
-  evolve(table, updating({ source: { defaultEventType: "a.b" } }, ["source.default_event_type"])(table) as ConfigChanged)
+  evolve(table, updating({ source: { defaultEventType: "a.b" } }, ["source.default_event_type"])(table) as ConfigChanged, 0)
   expect(entityOf(table).subscription.source).toMatchObject({
     scheme: SourceScheme.NONE,
     eventTypeHeader: "x-kind",
@@ -108,7 +118,7 @@ test("the secret of a source stays when the source is replaced without one, and 
     updating({ source: { scheme: SourceScheme.X_SIGNATURE } }, ["source"]),
   )
   expect(entityOf(table).sourceSecret).toBe("v1:sealed")
-  evolve(table, updating({ source: { scheme: SourceScheme.NONE } }, ["source"])(table) as ConfigChanged)
+  evolve(table, updating({ source: { scheme: SourceScheme.NONE } }, ["source"])(table) as ConfigChanged, 0)
   expect(entityOf(table).sourceSecret).toBe("")
 })
 
@@ -151,7 +161,24 @@ test("disabling keeps its reason until it is enabled, and happens once", () => {
   const table = given(creating({}), disable, updating({ description: "still" }, ["description"]))
   expect(entityOf(table).subscription).toMatchObject({ enabled: false, disabledReason: "endpoint_gone" })
   expect(disable(table)).toBeUndefined()
-  evolve(table, decideEnable(table, SUBSCRIPTION, context) as ConfigChanged)
+  evolve(table, decideEnable(table, SUBSCRIPTION, context) as ConfigChanged, 0)
   expect(entityOf(table).subscription).toMatchObject({ enabled: true, disabledReason: "" })
   expect(decideEnable(table, SUBSCRIPTION, context)).toBeUndefined()
+})
+
+test("pausing and resuming change nothing but that, do nothing twice, and no update or creation can pause", () => {
+  const pausing = (table: ConfigTable) => decidePause(table, SUBSCRIPTION, context)
+  const resuming = (table: ConfigTable) => decideResume(table, SUBSCRIPTION, context)
+  const disabling = (table: ConfigTable) => decideDisable(table, { subscriptionId: SUBSCRIPTION, reason: "holiday" }, context)
+  const created = given(creating({ paused: true, health: create(SubscriptionHealthSchema, { consecutiveFailures: 3 }) }))
+  expect(entityOf(created).subscription).toMatchObject({ paused: false, enabled: true })
+  expect(entityOf(created).subscription.health).toBeUndefined()
+  expect(resuming(created)).toBeUndefined()
+  const paused = given(creating({}), disabling, pausing)
+  expect(entityOf(paused).subscription).toMatchObject({ paused: true, enabled: false, disabledReason: "holiday" })
+  expect(pausing(paused)).toBeUndefined()
+  const updated = given(creating({}), pausing, updating({ url: "https://example.org/", paused: false }, []))
+  expect(entityOf(updated).subscription).toMatchObject({ paused: true, url: "https://example.org/" })
+  expect(entityOf(given(creating({}), disabling, pausing, resuming)).subscription).toMatchObject({ paused: false, enabled: false })
+  expect(pausing(new ConfigTable())).toBeUndefined()
 })

@@ -15,8 +15,8 @@ import type { ConfigTable, SubscriptionEntity } from "./config-table.ts"
 import { deleted } from "./deleted.ts"
 import { fillDefaults, needsSecret, subscriptionViolations } from "./subscription-rules.ts"
 
-/** Fields that the server sets. `disabled_reason` comes with disabling. */
-const SERVER_FIELDS = ["id", "application_id", "disabled_reason", "created_at", "updated_at", "etag"]
+/** Fields that the server sets. `disabled_reason` comes with disabling, `paused` with pausing, `health` from elsewhere. */
+const SERVER_FIELDS = ["id", "application_id", "disabled_reason", "created_at", "updated_at", "etag", "paused", "health"]
 const DISABLED_BY_UPDATE = "disabled by an update"
 
 /** What a command says about a subscription, its secrets already encrypted. */
@@ -42,6 +42,8 @@ export function decideCreateSubscription(table: ConfigTable, command: CreateSubs
   subscription.id = command.id
   subscription.applicationId = command.applicationId
   subscription.createdAt = timestampFromMs(context.nowMs)
+  subscription.paused = false
+  delete subscription.health
   return judged({ command, subscription }, context)
 }
 
@@ -76,7 +78,7 @@ export function decideDeleteSubscription(table: ConfigTable, command: DeleteSubs
 export function decideEnable(table: ConfigTable, subscriptionId: string, context: ChangeContext): ConfigChanged | undefined {
   const entity = table.subscription(subscriptionId)
   if (entity === undefined || entity.subscription.enabled) return undefined
-  return changed(switched(entity, { enabled: true, reason: "" }, context), context)
+  return switched(entity, { enabled: true, disabledReason: "" }, context)
 }
 
 /** `undefined` = there is nothing to do: no such subscription, or it is disabled, whatever the reason. */
@@ -87,7 +89,19 @@ export function decideDisable(
 ): ConfigChanged | undefined {
   const entity = table.subscription(subscriptionId)
   if (entity === undefined || !entity.subscription.enabled) return undefined
-  return changed(switched(entity, { enabled: false, reason }, context), context)
+  return switched(entity, { enabled: false, disabledReason: reason }, context)
+}
+
+/** Whether it is enabled is another matter. `undefined` = there is nothing to do: no such subscription, or it is as wanted. */
+export function decidePause(table: ConfigTable, subscriptionId: string, context: ChangeContext): ConfigChanged | undefined {
+  const entity = table.subscription(subscriptionId)
+  return entity === undefined || entity.subscription.paused ? undefined : switched(entity, { paused: true }, context)
+}
+
+/** As `decidePause`. */
+export function decideResume(table: ConfigTable, subscriptionId: string, context: ChangeContext): ConfigChanged | undefined {
+  const entity = table.subscription(subscriptionId)
+  return entity === undefined || !entity.subscription.paused ? undefined : switched(entity, { paused: false }, context)
 }
 
 interface Draft {
@@ -118,15 +132,15 @@ function settleReason(subscription: Subscription, before: SubscriptionEntity | u
   else if (!stillDisabled) subscription.disabledReason = DISABLED_BY_UPDATE
 }
 
-function switched(entity: SubscriptionEntity, to: { readonly enabled: boolean; readonly reason: string }, context: ChangeContext): Change {
-  const subscription = clone(SubscriptionSchema, entity.subscription)
-  subscription.enabled = to.enabled
-  subscription.disabledReason = to.reason
-  return stateOf({ ...entity, subscription }, context)
+type Switches = Partial<Pick<Subscription, "enabled" | "disabledReason" | "paused">>
+
+function switched(entity: SubscriptionEntity, to: Switches, context: ChangeContext): ConfigChanged {
+  const subscription = Object.assign(clone(SubscriptionSchema, entity.subscription), to)
+  return changed(stateOf({ ...entity, subscription }, context), context)
 }
 
 /** Fills in what the server sets, in place, and takes the secrets' plain texts out. */
-function stateOf(next: Omit<SubscriptionEntity, "kind">, context: ChangeContext): Change {
+function stateOf(next: Omit<SubscriptionEntity, "kind" | "voidBefore">, context: ChangeContext): Change {
   const { subscription, secrets, sourceSecret, version } = next
   delete subscription.secret
   if (subscription.source) subscription.source = create(SourceSchema, { ...subscription.source, secret: "" })

@@ -77,7 +77,7 @@ function recordsOf(steps: readonly { writer: number; behind: number; command: Co
   const writers = [0, 1].map(() => ({ table: new ConfigTable(), read: 0 }))
   steps.forEach((step, index) => {
     const writer = writers[step.writer]!
-    for (; writer.read < log.length - step.behind; writer.read++) evolve(writer.table, log[writer.read]!)
+    for (; writer.read < log.length - step.behind; writer.read++) evolve(writer.table, log[writer.read]!, writer.read)
     const record = step.command(writer.table, `change${index}`)
     // As read by others: through bytes.
     if (record) log.push(fromBinary(ConfigChangedSchema, toBinary(ConfigChangedSchema, record)))
@@ -93,7 +93,7 @@ test("two readers of one log agree after every record, whatever raced when it wa
     fc.property(race, (steps) => {
       const [one, other] = [new ConfigTable(), new ConfigTable()]
       for (const record of recordsOf(steps)) {
-        const effects = [evolve(one, record), evolve(other, record)]
+        const effects = [evolve(one, record, 0), evolve(other, record, 0)]
         expect(effects[0]).toEqual(effects[1])
         expect(snapshot(one)).toEqual(snapshot(other))
       }
@@ -107,7 +107,7 @@ test("of the changes of one version of an entity just the first takes effect, an
       const table = new ConfigTable()
       for (const record of recordsOf(steps)) {
         const before = table.version(record.entityId)
-        const changes = evolve(table, record)
+        const changes = evolve(table, record, 0)
         if (BigInt(before) !== record.expectedVersion) expect(changes).toEqual([])
         const after = table.version(record.entityId)
         if (changes.length === 0) expect(after).toBe(before)
@@ -122,7 +122,7 @@ test("nothing outlives its application, and every application knows just its own
     fc.property(race, (steps) => {
       const table = new ConfigTable()
       for (const record of recordsOf(steps)) {
-        const changes = evolve(table, record)
+        const changes = evolve(table, record, 0)
         for (const { before, after } of changes) if (before && after) expect(applicationIdOf(after)).toBe(applicationIdOf(before))
         const owned = APPLICATIONS.flatMap((id) => [...table.subscriptionsOf(id)].map((each) => `${id} ${each}`))
         const there = SUBSCRIPTIONS.flatMap((id) => table.subscription(id) ?? []).map(
@@ -139,7 +139,7 @@ test("nothing outlives its application, and every application knows just its own
 test("a record whose entity is not what its id says is passed over", () => {
   const table = new ConfigTable()
   const real = decideCreateApplication({ id: APPLICATIONS[0]!, application: create(ApplicationSchema, { name: "a" }) }, context("1"))
-  expect(evolve(table, changed({ entityId: APPLICATIONS[1]!, version: 0, state: real.state }, context("2")))).toEqual([])
-  expect(evolve(table, create(ConfigChangedSchema, {}))).toEqual([])
-  expect(evolve(table, real)).toHaveLength(1)
+  expect(evolve(table, changed({ entityId: APPLICATIONS[1]!, version: 0, state: real.state }, context("2")), 0)).toEqual([])
+  expect(evolve(table, create(ConfigChangedSchema, {}), 0)).toEqual([])
+  expect(evolve(table, real, 0)).toHaveLength(1)
 })

@@ -18,7 +18,7 @@ import {
 } from "@posthorn/proto"
 import { assert } from "../assert.ts"
 import type { Verdict } from "../attempt/classify.ts"
-import { nextAttemptAt } from "../retry/schedule.ts"
+import { nextAttemptAt, scheduleSpanMs } from "../retry/schedule.ts"
 
 /** Reasons that end a delivery, as the API shows them. */
 export const REASONS = {
@@ -26,6 +26,9 @@ export const REASONS = {
   gone: "endpoint_gone",
   disabled: "subscription_disabled",
   deleted: "subscription_deleted",
+  /** Not the end: it waits until the subscription is resumed. */
+  paused: "subscription_paused",
+  cancelled: "cancelled_by_request",
 } as const
 
 /** Names one try of a delivery: copies of a record have the same. */
@@ -50,13 +53,16 @@ export interface AttemptEnd {
   readonly verdict: Verdict
   readonly policy: RetryPolicy | undefined
   readonly nowMs: number
+  /** Why nothing more may be sent to the subscription, by now. */
+  readonly stopped?: string | undefined
 }
 
-/** What an attempt that ended makes of its delivery: delivered, tried again at a time, or dead. */
-export function decideAttempt({ due, attempt, verdict, policy, nowMs }: AttemptEnd): AttemptFinished {
+/** What an attempt that ended makes of its delivery: delivered, tried again at a time, dead, or cancelled. */
+export function decideAttempt({ due, attempt, verdict, policy, nowMs, stopped }: AttemptEnd): AttemptFinished {
   const base = { delivery: factsOf(due), round: due.round, attempt }
   if (verdict.outcome === "delivered") return create(AttemptFinishedSchema, { ...base, state: DeliveryState.DELIVERED })
   if (verdict.demand === "gone") return create(AttemptFinishedSchema, { ...base, state: DeliveryState.DEAD, reason: REASONS.gone })
+  if (stopped !== undefined) return create(AttemptFinishedSchema, { ...base, state: DeliveryState.CANCELLED, reason: stopped })
   assert(attempt.startedAt, "an attempt that ended had started")
   const next = nextAttemptAt({
     policy,
@@ -64,6 +70,7 @@ export function decideAttempt({ due, attempt, verdict, policy, nowMs }: AttemptE
     firstAttemptAtMs: timestampMs(due.firstAttemptAt ?? attempt.startedAt),
     nowMs,
     retryAfterMs: verdict.retryAfterMs,
+    spread: shareOf(tryKey(due)),
   })
   if (next === undefined) return create(AttemptFinishedSchema, { ...base, state: DeliveryState.DEAD, reason: REASONS.exhausted })
   return create(AttemptFinishedSchema, { ...base, state: DeliveryState.RETRYING, nextAttemptAt: timestampFromMs(next) })
@@ -84,7 +91,14 @@ export function followOf(due: DeliveryDue, finished: AttemptFinished): Follow | 
     const firstAttemptAt = due.firstAttemptAt ?? attempt.startedAt
     return {
       kind: "retry",
-      due: create(DeliveryDueSchema, { ...due, attempt: due.attempt + 1, dueAt: finished.nextAttemptAt, firstAttemptAt, deferrals: 0 }),
+      due: create(DeliveryDueSchema, {
+        ...due,
+        attempt: due.attempt + 1,
+        dueAt: finished.nextAttemptAt,
+        firstAttemptAt,
+        deferrals: 0,
+        hastened: false,
+      }),
     }
   }
   if (finished.state !== DeliveryState.DEAD) return undefined
@@ -98,13 +112,34 @@ export function followOf(due: DeliveryDue, finished: AttemptFinished): Follow | 
   return { kind: "dead", letter }
 }
 
-/** A delivery that ends without an attempt, because nothing may be sent to its subscription any more. */
-export function decideCancelled(due: DeliveryDue, reason: string, nowMs: number): DeliverySettled {
+/** A delivery that ends without an attempt, because nothing may be sent to its subscription any more, or somebody wants it so. */
+export const decideCancelled = (due: DeliveryDue, reason: string, nowMs: number): DeliverySettled =>
+  settled(due, { state: DeliveryState.CANCELLED, reason, nowMs })
+
+/** A delivery whose schedule ran out while its subscription's breaker was open. */
+export const decideExpired = (due: DeliveryDue, nowMs: number): DeliverySettled =>
+  settled(due, { state: DeliveryState.DEAD, reason: REASONS.exhausted, nowMs })
+
+/** What has to follow a delivery that was settled: as `followOf`, a function of the records alone. */
+export function letterOf(due: DeliveryDue, { state, settledAt }: DeliverySettled): DeadLetterRecord | undefined {
+  if (state !== DeliveryState.DEAD) return undefined
+  return create(DeadLetterRecordSchema, {
+    reason: DeadLetterReason.EXHAUSTED,
+    error: "requests to the endpoint failed for as long as the schedule lasts, so that this one was not made",
+    ...(settledAt ? { deadAt: settledAt } : {}),
+    content: { case: "delivery", value: due },
+  })
+}
+
+function settled(
+  due: DeliveryDue,
+  { state, reason, nowMs }: { readonly state: DeliveryState; readonly reason: string; readonly nowMs: number },
+): DeliverySettled {
   return create(DeliverySettledSchema, {
     delivery: factsOf(due),
     round: due.round,
     attemptCount: due.attempt - 1,
-    state: DeliveryState.CANCELLED,
+    state,
     reason,
     settledAt: timestampFromMs(nowMs),
   })
@@ -113,4 +148,17 @@ export function decideCancelled(due: DeliveryDue, reason: string, nowMs: number)
 /** The same try, later, without having been made. */
 export function decideDeferred(due: DeliveryDue, dueAtMs: number): DeliveryDue {
   return create(DeliveryDueSchema, { ...due, dueAt: timestampFromMs(dueAtMs), deferrals: due.deferrals + 1 })
+}
+
+/** Whether a delivery's schedule has run out, however few attempts were made. */
+export function isExpired(due: DeliveryDue, policy: RetryPolicy | undefined, nowMs: number): boolean {
+  const began = due.firstAttemptAt ?? due.roundBeganAt ?? due.event?.deliverAt ?? due.createdAt
+  return began !== undefined && nowMs > timestampMs(began) + scheduleSpanMs(policy)
+}
+
+/** A share of one, always the same for the same text. */
+function shareOf(text: string): number {
+  let hash = 0x811c9dc5 // FNV-1a, 32 bits.
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+  return (hash >>> 0) / 2 ** 32
 }

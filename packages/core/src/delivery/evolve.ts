@@ -26,6 +26,9 @@ export function sequenceOf(record: AttemptRecord): number {
       return step(record.record.value.round, record.record.value.attempt?.number ?? 0, 0)
     case "settled":
       return step(record.record.value.round, record.record.value.attemptCount, 1)
+    case "requeued":
+      // Before the first attempt of its round, and before a settlement of it without one.
+      return step(record.record.value.round, record.record.value.attemptCount, 0)
     case undefined:
       return -1
   }
@@ -56,6 +59,10 @@ export function evolve(standing: Standing, record: AttemptRecord): Standing {
       const { state, round, attemptCount, reason } = record.record.value
       return { state, round, attemptCount, nextAttemptAtMs: undefined, reason }
     }
+    case "requeued": {
+      const { round, attemptCount, dueAt } = record.record.value
+      return { state: DeliveryState.SCHEDULED, round, attemptCount, nextAttemptAtMs: dueAt ? timestampMs(dueAt) : undefined, reason: "" }
+    }
     case undefined:
       return standing
   }
@@ -63,6 +70,6 @@ export function evolve(standing: Standing, record: AttemptRecord): Standing {
 
 function standingSequence({ state, round, attemptCount }: Standing): number {
   if (state === DeliveryState.UNSPECIFIED) return -1
-  if (state === DeliveryState.SCHEDULED) return 0
+  if (state === DeliveryState.SCHEDULED && round === 1) return 0
   return step(round, attemptCount, state === DeliveryState.CANCELLED ? 1 : 0)
 }

@@ -16,15 +16,30 @@ export interface RetryQuestion {
   readonly nowMs: number
   /** What the endpoint asked for by `Retry-After`, from now; never makes a retry earlier. */
   readonly retryAfterMs?: number | undefined
+  /** Where between no and full `RETRY_SPREAD` it comes, from 0 to 1: what failed together is not tried again all at once. */
+  readonly spread?: number
 }
 
 /** When to try again (unix milliseconds), or `undefined` when the schedule is used up. */
 export function nextAttemptAt(question: RetryQuestion): number | undefined {
   const delayMs = delayOf(question)
   if (delayMs === undefined) return undefined
+  const spreadMs = (question.spread ?? 0) * Math.min(delayMs * limits.RETRY_SPREAD, limits.RETRY_SPREAD_MS_MAX)
   const asked = Math.min(question.retryAfterMs ?? 0, limits.RETRY_AFTER_MS_MAX)
-  return question.nowMs + Math.max(delayMs, asked)
+  return question.nowMs + Math.max(delayMs + Math.floor(spreadMs), asked)
 }
+
+/** How long after the beginning of a round its schedule has run out in any case; at least `RETRY_SPAN_MS`. */
+export function scheduleSpanMs(policy: RetryPolicy | undefined): number {
+  let planned = 0
+  if (policy && policy.delaysSeconds.length > 0) planned = policy.delaysSeconds.reduce((sum, seconds) => sum + seconds * 1000, 0)
+  else if (policy?.retryCount !== undefined)
+    for (let failures = 1; failures <= policy.retryCount; failures++) planned += exponentialMs(policy, failures)
+  return Math.max(planned, limits.RETRY_SPAN_MS)
+}
+
+const exponentialMs = ({ retryDelaySeconds }: RetryPolicy, failures: number): number =>
+  Math.min((retryDelaySeconds || RETRY_DELAY_SECONDS_DEFAULT) * 2 ** (failures - 1) * 1000, limits.RETRY_AFTER_MS_MAX)
 
 function delayOf({ policy, failures, firstAttemptAtMs, nowMs }: RetryQuestion): number | undefined {
   if (policy && policy.delaysSeconds.length > 0) {
@@ -32,8 +47,7 @@ function delayOf({ policy, failures, firstAttemptAtMs, nowMs }: RetryQuestion): 
     return seconds === undefined ? undefined : seconds * 1000
   }
   if (policy?.retryCount !== undefined) {
-    const base = policy.retryDelaySeconds || RETRY_DELAY_SECONDS_DEFAULT
-    return failures > policy.retryCount ? undefined : Math.min(base * 2 ** (failures - 1) * 1000, limits.RETRY_AFTER_MS_MAX)
+    return failures > policy.retryCount ? undefined : exponentialMs(policy, failures)
   }
   const delayMs = DEFAULT_DELAYS_MS[failures - 1] ?? HOUR_MS
   return nowMs + delayMs > firstAttemptAtMs + limits.RETRY_SPAN_MS ? undefined : delayMs

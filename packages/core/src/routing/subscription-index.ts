@@ -30,6 +30,11 @@ export class SubscriptionIndex {
     }
   }
 
+  /** Ids of the subscriptions that name the type as it is. */
+  named(type: string): Iterable<string> {
+    return this.#byPattern.get(type) ?? []
+  }
+
   /** Ids of the subscriptions that want the type, each once. */
   match(type: string): Set<string> {
     const matched = new Set<string>()
