@@ -101,7 +101,7 @@ export const TASK_POLL_MS = 250
 /** Records of one append: larger batches gain nothing and hold others up. */
 export const APPEND_RECORDS_MAX = 1000
 /** Records of one append that may be of the lower class: what live appends wait behind one. */
-export const APPEND_BULK_RECORDS_MAX = 250
+export const APPEND_BULK_RECORDS_MAX = 500
 /** Bytes of one append: below Kafka's default request limit with room to spare. */
 export const APPEND_BYTES_MAX = 4 * MIB
 /** Bytes waiting in one appender; above it callers are refused at once (503) rather than queued without end. */

@@ -9,26 +9,27 @@ import type { PartitionState } from "./partition-state.ts"
 export async function readControl(log: LogReader, partition: number, state: PartitionState): Promise<void> {
   const { low = 0, high = 0 } = (await log.ends("control"))[partition] ?? {}
   await log.read([{ topic: "control", partition, from: low, to: high }], (records) => {
-    for (const { value } of records) {
+    for (const { offset, value } of records) {
       const record = decode(ControlRecordSchema, value)
-      if (record) remember(record, state)
+      if (record) remember(record, offset, state)
     }
   })
 }
 
-/** Takes in a record, whether or not it has been carried out; twice does nothing more. */
-export function remember({ record }: ControlRecord, state: PartitionState): void {
-  if (record.case === "cancel") rememberCancel(record.value, state)
-  if (record.case === "run") rememberRun(record.value, state)
+/** Takes in a record, whether or not it has been carried out; twice, or in another order, does nothing more. */
+export function remember({ record }: ControlRecord, offset: number, state: PartitionState): void {
+  if (record.case === "cancel") rememberCancel(record.value, offset, state)
+  if (record.case === "run") rememberRun(record.value, offset, state)
   if (record.case === "breaker") rememberBreaker(record.value, state)
 }
 
-function rememberCancel(cancel: CancelTry, { tries }: PartitionState): void {
-  tries.wish(keyOf(cancel, cancel.attempt), { kind: "cancel", reason: cancel.reason }, cancel.dueAt ? timestampMs(cancel.dueAt) : 0)
+function rememberCancel(cancel: CancelTry, offset: number, { tries }: PartitionState): void {
+  const copyDueAtMs = cancel.dueAt ? timestampMs(cancel.dueAt) : 0
+  tries.wish(keyOf(cancel, cancel.attempt), { kind: "cancel", reason: cancel.reason }, { offset, copyDueAtMs })
 }
 
-function rememberRun({ due, dueAt }: RunTry, { tries }: PartitionState): void {
-  if (due) tries.wish(tryKey(due), { kind: "run" }, dueAt ? timestampMs(dueAt) : 0)
+function rememberRun({ due, dueAt }: RunTry, offset: number, { tries }: PartitionState): void {
+  if (due) tries.wish(tryKey(due), { kind: "run" }, { offset, copyDueAtMs: dueAt ? timestampMs(dueAt) : 0 })
 }
 
 function rememberBreaker({ subscriptionId, health }: BreakerChanged, { breakers }: PartitionState): void {

@@ -90,8 +90,8 @@ function logEvents(log: Log) {
     configUndecodable(offset: number, error: unknown): void {
       log.error("record of config could not be decoded; it is passed over", { offset, error })
     },
-    takenOver(at: { topic: Topic; partition: number }, count: number): void {
-      if (count > 0) log.info("partition taken over; its last tries are known", { topic: at.topic, partition: at.partition, count })
+    takenOver(partition: number, count: number): void {
+      if (count > 0) log.info("partition taken over; its last tries are known", { partition, count })
     },
     appendFailed(error: unknown): void {
       log.warn("log did not acknowledge; trying again", { error })

@@ -1,4 +1,4 @@
-import { REASONS } from "@posthorn/core"
+import { REASONS, tryKey } from "@posthorn/core"
 import { poisonLetter, type AppendClass, type LogRecord, type NewRecord, type OwnedPartition } from "@posthorn/log"
 import type { CancelTry, DeliveryDue, DeliverySettled } from "@posthorn/proto"
 import type { Clock } from "@posthorn/runtime"
@@ -7,7 +7,7 @@ import { cancelledRecord, followUp, settledRecord } from "./follow-up.ts"
 import type { OperationalEvents } from "./operational-events.ts"
 import type { PartitionState } from "./partition-state.ts"
 import type { SureAppender } from "./sure-appender.ts"
-import type { Ended } from "./tries.ts"
+import { keyOf, type Ended } from "./tries.ts"
 
 /** A record of one try, and what is known in its partition. */
 export interface Job {
@@ -46,7 +46,7 @@ export class Outcomes {
   /** Appends what a try came to, then counts it as done. */
   async append({ partition, offset, due, state }: Job, records: readonly NewRecord[]): Promise<void> {
     if (records.length > 0) await this.#acknowledged(this.#options.appender.append(records, partition.signal, classOf(partition)))
-    state.tries.end(due)
+    state.tries.end(tryKey(due))
     partition.finish(offset)
   }
 
@@ -64,15 +64,17 @@ export class Outcomes {
   /** The same try comes again, from where it is put. */
   async putOff({ partition, offset, due, state }: Job, record: NewRecord): Promise<void> {
     // Before the append: the copy may come back sooner than the acknowledgement.
-    state.tries.putOff(due)
+    state.tries.putOff(tryKey(due))
     await this.#options.appender.append([record], partition.signal, classOf(partition))
     partition.finish(offset)
   }
 
-  /** Ends a try that waits, if somebody wants it so; its own record is recognised when it comes. */
-  async cancel(partition: OwnedPartition, offset: number, cancel: CancelTry | undefined): Promise<void> {
-    if (cancel !== undefined) {
+  /** Ends a try that waits, as somebody wants it; its own record is recognised when it comes. */
+  async cancel({ partition, offset, state }: Omit<Job, "due">, cancel: CancelTry): Promise<void> {
+    const key = keyOf(cancel, cancel.attempt)
+    if (state.tries.claim(key)) {
       await this.#options.appender.append([cancelledRecord(cancel, this.#options.clock.nowMs())], partition.signal)
+      state.tries.end(key)
       const { deliveryId = "", subscriptionId = "" } = cancel.delivery ?? {}
       this.#options.events.deliveryEnded({ deliveryId, subscriptionId, reason: REASONS.cancelled })
     }

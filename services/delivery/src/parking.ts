@@ -32,6 +32,8 @@ interface Lot {
   /** One past the last record taken in. */
   position: number
   trimmedTo: number
+  /** Offsets of records that nobody can read and that are not in the dead letters yet. */
+  readonly burying: Set<number>
   releasing: Promise<void> | undefined
 }
 
@@ -54,7 +56,14 @@ export class Parking {
   /** Answers where to read from: the beginning of what is kept. */
   async assigned(partition: OwnedPartition): Promise<number> {
     const { low = 0, high = 0 } = (await this.#options.log.ends("parked"))[partition.partition] ?? {}
-    this.#lots.set(partition, { backlogs: new Map(), knownFrom: high, position: low, trimmedTo: low, releasing: undefined })
+    this.#lots.set(partition, {
+      backlogs: new Map(),
+      knownFrom: high,
+      position: low,
+      trimmedTo: low,
+      burying: new Set(),
+      releasing: undefined,
+    })
     return low
   }
 
@@ -63,7 +72,7 @@ export class Parking {
     if (lot === undefined) return
     for (const record of records) {
       if (takeIn(lot, record)) partition.finish(record.offset)
-      else void this.#guarded(partition, this.#bury(partition, record))
+      else void this.#guarded(partition, this.#bury(partition, lot, record))
       lot.position = record.offset + 1
     }
     this.#release(partition, lot)
@@ -84,7 +93,7 @@ export class Parking {
   async trim(): Promise<void> {
     for (const [partition, lot] of this.#lots) {
       if (lot.position < lot.knownFrom) continue
-      const needed = Math.min(lot.position, ...[...lot.backlogs.values()].map(({ first }) => first))
+      const needed = Math.min(lot.position, ...lot.burying, ...[...lot.backlogs.values()].map(({ first }) => first))
       if (needed <= lot.trimmedTo || partition.signal.aborted) continue
       await this.#options.log.trim("parked", partition.partition, needed)
       lot.trimmedTo = needed
@@ -135,10 +144,12 @@ export class Parking {
     return dues
   }
 
-  async #bury(partition: OwnedPartition, record: LogRecord): Promise<void> {
+  async #bury(partition: OwnedPartition, lot: Lot, record: LogRecord): Promise<void> {
     const { appender, clock, events } = this.#options
+    lot.burying.add(record.offset)
     await appender.append([poisonLetter(record, "is not a parked try", clock.nowMs())], partition.signal)
     events.poisonFound(record)
+    lot.burying.delete(record.offset)
     partition.finish(record.offset)
   }
 

@@ -1,24 +1,35 @@
 import type { Breaker } from "@posthorn/core"
-import type { LogReader, OwnedPartition } from "@posthorn/log"
+import type { LogGroups, LogReader, OwnedPartition } from "@posthorn/log"
+import type { Clock } from "@posthorn/runtime"
 import { readControl } from "./control.ts"
 import type { PartitionState } from "./partition-state.ts"
-import { Tries } from "./tries.ts"
+import type { DeliveryEvents } from "./events.ts"
+import { readTries, Tries } from "./tries.ts"
+
+export interface PartitionStatesOptions {
+  readonly log: LogReader & LogGroups
+  readonly clock: Clock
+  readonly events: DeliveryEvents
+}
+
+/** Topics of the group whose records are tries. */
+const TRY_TOPICS = ["deliveries", "deliveries.bulk", "control"] as const
 
 interface Held {
   readonly state: PartitionState
   /** The partitions of that number that are owned, one a topic. */
   readonly members: Set<OwnedPartition>
-  /** Resolves when `control` has been read. */
+  /** Resolves when `control` and the tail of `attempts` have been read. */
   readonly ready: Promise<void>
 }
 
 /** Keeps one state for each partition number, from the first of its partitions that is gained to the last that is given up. */
 export class PartitionStates {
-  readonly #log: LogReader
+  readonly #options: PartitionStatesOptions
   readonly #held = new Map<number, Held>()
 
-  constructor(log: LogReader) {
-    this.#log = log
+  constructor(options: PartitionStatesOptions) {
+    this.#options = options
   }
 
   /** The state of a partition that is owned. */
@@ -31,18 +42,26 @@ export class PartitionStates {
     return [...(this.#held.get(number)?.members ?? [])].find((each) => each.topic === topic && !each.signal.aborted)
   }
 
-  /** Takes a partition in; resolves when its state knows what `control` says. */
+  /** Takes a partition in; resolves when its state knows what `control` says, and which tries ended under owners before. */
   async gain(partition: OwnedPartition): Promise<PartitionState> {
     let held = this.#held.get(partition.partition)
     // What belongs to an ownership that has ended is not to be trusted: others may have owned the partition since.
     if (held === undefined || [...held.members].some((each) => each.signal.aborted || each.topic === partition.topic)) {
       const state = { tries: new Tries(), breakers: new Map<string, Breaker>() }
-      held = { state, members: new Set(), ready: readControl(this.#log, partition.partition, state) }
+      held = { state, members: new Set(), ready: this.#read(partition.partition, state) }
       this.#held.set(partition.partition, held)
     }
     held.members.add(partition)
     await held.ready
     return held.state
+  }
+
+  async #read(partition: number, state: PartitionState): Promise<void> {
+    const { log, clock, events } = this.#options
+    await readControl(log, partition, state)
+    const committed = (await log.lag("delivery", TRY_TOPICS)).filter((each) => each.partition === partition)
+    await readTries({ log, tries: state.tries, partition, committed, nowMs: clock.nowMs() })
+    events.takenOver(partition, state.tries.known)
   }
 
   release(partition: OwnedPartition): void {

@@ -1,6 +1,5 @@
 import { create, toBinary } from "@bufbuild/protobuf"
 import { limits } from "@posthorn/core"
-import type { OwnedPartition } from "@posthorn/log"
 import { createMemoryLog } from "@posthorn/log/memory"
 import { AttemptRecordSchema, DeliveryDueSchema, DeliveryState } from "@posthorn/proto"
 import { expect, test } from "vitest"
@@ -14,9 +13,8 @@ test("a try that was made just before a partition changed hands is known, as lat
   const record = create(AttemptRecordSchema, { record: { case: "finished", value: finished } })
   await log.append([{ topic: "attempts", key: "sub_1", value: toBinary(AttemptRecordSchema, record) }])
   nowMs += limits.SESSION_TIMEOUT_MS + limits.APPEND_TIMEOUT_MS
-  const partition: OwnedPartition = { topic: "deliveries", partition: 0, signal: new AbortController().signal, finish() {}, seek() {} }
   const tries = new Tries()
-  await readTries({ log, tries, partition, committed: 0, nowMs })
+  await readTries({ log, tries, partition: 0, committed: [{ topic: "deliveries", committed: 0, high: 0 }], nowMs })
   const due = create(DeliveryDueSchema, { ...delivery, round: 1, attempt: 2 })
   expect(tries.begin(due)).toEqual({ kind: "ended", ended: undefined })
   expect(tries.begin(create(DeliveryDueSchema, { ...delivery, round: 1, attempt: 3 }))).toEqual({ kind: "new" })

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf"
-import { limits, tryKey } from "@posthorn/core"
-import type { LogReader, OwnedPartition } from "@posthorn/log"
+import { limits, tryKey, type Topic } from "@posthorn/core"
+import type { LogReader } from "@posthorn/log"
 import { decode } from "@posthorn/log"
 import {
   AttemptFinishedSchema,
@@ -38,6 +38,14 @@ export type Known =
 /** What somebody wants of a try that waits in a retry tier. */
 export type Wish = { readonly kind: "cancel"; readonly reason: string } | { readonly kind: "run" }
 
+/** The first wish of each kind, by its place in `control`. */
+interface Wishes {
+  readonly run: number
+  readonly cancel: number
+  readonly reason: string
+  readonly untilMs: number
+}
+
 /**
  * The tries of one partition: which wait, which are under way, which have ended, and what somebody wants of some. A copy of a try is
  * recognised while it is among the last `FINISHED_TRIES_MAX` that ended, or in the tail of `attempts` that was read when the partition was taken
@@ -47,7 +55,9 @@ export class Tries {
   readonly #live = new Map<string, "waiting" | "under way">()
   readonly #ended = new Set<string>()
   readonly #before = new Map<string, Ended>()
-  readonly #wishes = new Map<string, { readonly wish: Wish; readonly untilMs: number }>()
+  readonly #wishes = new Map<string, Wishes>()
+  /** To be called when a try that is under way has ended or was put off. */
+  readonly #after = new Map<string, (() => void)[]>()
 
   /** How many tries earlier owners had ended. */
   get known(): number {
@@ -59,9 +69,12 @@ export class Tries {
     this.#before.set(key, ended)
   }
 
-  /** Notes a wish; it is forgotten some time after the copy in the tier was due. */
-  wish(key: string, wish: Wish, copyDueAtMs: number): void {
-    this.#wishes.set(key, { wish, untilMs: copyDueAtMs + WISH_KEPT_MS })
+  /** Notes a wish of that offset in `control`; it is forgotten some time after the copy in the tier was due. */
+  wish(key: string, wish: Wish, { offset, copyDueAtMs }: { readonly offset: number; readonly copyDueAtMs: number }): void {
+    const known = this.#wishes.get(key) ?? NO_WISHES
+    const untilMs = Math.max(known.untilMs, copyDueAtMs + WISH_KEPT_MS)
+    if (wish.kind === "run") this.#wishes.set(key, { ...known, untilMs, run: Math.min(known.run, offset) })
+    else if (offset < known.cancel) this.#wishes.set(key, { ...known, untilMs, cancel: offset, reason: wish.reason })
   }
 
   forgetWishes(nowMs: number): void {
@@ -77,9 +90,9 @@ export class Tries {
       return { kind: "ended", ended: this.#before.get(key) }
     }
     if (this.isSuperseded(due)) return COPY
-    const wish = this.#wishes.get(key)?.wish
-    this.#live.set(key, wish?.kind === "cancel" ? "under way" : "waiting")
-    return wish?.kind === "cancel" ? { kind: "cancelled", reason: wish.reason } : NEW
+    const reason = this.cancelReason(due)
+    this.#live.set(key, reason === undefined ? "waiting" : "under way")
+    return reason === undefined ? NEW : { kind: "cancelled", reason }
   }
 
   /** Says that a try that waited is made now. False: another copy of it is, or was. */
@@ -90,11 +103,17 @@ export class Tries {
     return true
   }
 
-  end(due: DeliveryDue): void {
-    const key = tryKey(due)
-    this.#live.delete(key)
+  /** Says that a try is settled now, wherever its record is. False: it is under way, or has ended. */
+  claim(key: string): boolean {
+    if (this.isUnderWay(key) || this.#ended.has(key) || this.#before.has(key)) return false
+    this.#live.set(key, "under way")
+    return true
+  }
+
+  end(key: string): void {
     this.#before.delete(key)
     this.#ended.add(key)
+    this.#leave(key)
     if (this.#ended.size <= limits.FINISHED_TRIES_MAX) return
     for (const oldest of this.#ended) {
       this.#ended.delete(oldest)
@@ -103,52 +122,72 @@ export class Tries {
   }
 
   /** The try was put off: the same one comes again. */
-  putOff(due: DeliveryDue): void {
-    this.#live.delete(tryKey(due))
+  putOff(key: string): void {
+    this.#leave(key)
+  }
+
+  isUnderWay(key: string): boolean {
+    return this.#live.get(key) === "under way"
+  }
+
+  /** Calls back once when a try that is under way is so no more. */
+  after(key: string, call: () => void): void {
+    this.#after.set(key, [...(this.#after.get(key) ?? []), call])
   }
 
   /** Whether a try is under way or has ended, as far as is known. */
   isCarriedOut(key: string): boolean {
-    return this.#live.get(key) === "under way" || this.#ended.has(key) || this.#before.has(key)
+    return this.isUnderWay(key) || this.#ended.has(key) || this.#before.has(key)
   }
 
   /** Whether somebody wanted this try to be made earlier, so that this is but the copy from the tier. */
   isSuperseded(due: DeliveryDue): boolean {
-    return !due.hastened && this.#wishes.get(tryKey(due))?.wish.kind === "run"
+    const { run, cancel } = this.#wishes.get(tryKey(due)) ?? NO_WISHES
+    return !due.hastened && run < cancel
   }
 
   /** The reason for which somebody wants this try not to be made. */
   cancelReason(due: DeliveryDue): string | undefined {
-    const wish = this.#wishes.get(tryKey(due))?.wish
-    return wish?.kind === "cancel" ? wish.reason : undefined
+    const { cancel, reason } = this.#wishes.get(tryKey(due)) ?? NO_WISHES
+    return cancel === NEVER ? undefined : reason
+  }
+
+  #leave(key: string): void {
+    this.#live.delete(key)
+    const calls = this.#after.get(key)
+    this.#after.delete(key)
+    for (const call of calls ?? []) call()
   }
 }
 
+const NEVER = Number.POSITIVE_INFINITY
+const NO_WISHES: Wishes = { run: NEVER, cancel: NEVER, reason: "", untilMs: 0 }
 const NEW: Known = { kind: "new" }
 const COPY: Known = { kind: "copy" }
 
 export interface TakeOver {
   readonly log: LogReader
   readonly tries: Tries
-  readonly partition: OwnedPartition
-  readonly committed: number
+  readonly partition: number
+  /** The next offset to read of each topic whose records are tries. */
+  readonly committed: readonly { readonly topic: Topic; readonly committed: number; readonly high: number }[]
   readonly nowMs: number
 }
 
 /**
- * Reads from the tail of `attempts` which tries of a partition of `deliveries` ended under its owners before: everything since
- * `COPIES_LATE_MS` before the oldest record that is not committed, for copies that are still on their way. `attempts` has the same
- * partitions, so it is the partition of the same number.
+ * Reads from the tail of `attempts` which tries of a partition ended under its owners before: everything since `COPIES_LATE_MS` before
+ * the oldest record of any of its topics that is not committed, for copies that are still on their way. `attempts` has the same partitions,
+ * so it is the partition of the same number.
  */
-export async function readTries({ log, tries, partition, committed, nowMs }: TakeOver): Promise<void> {
-  const { topic, partition: number } = partition
-  const high = (await log.ends(topic))[number]?.high ?? 0
+export async function readTries({ log, tries, partition: number, committed, nowMs }: TakeOver): Promise<void> {
   let oldestMs = nowMs
-  if (high > committed)
+  for (const { topic, committed: from, high } of committed) {
+    if (high <= from) continue
     await log.read(
-      [{ topic, partition: number, from: committed, to: committed + 1 }],
+      [{ topic, partition: number, from, to: from + 1 }],
       ([record]) => void (oldestMs = Math.min(oldestMs, record?.appendedAtMs ?? nowMs)),
     )
+  }
   const to = (await log.ends("attempts"))[number]?.high ?? 0
   const from = await log.offsetAt("attempts", number, oldestMs - COPIES_LATE_MS)
   if (from >= to) return

@@ -12,6 +12,7 @@ import {
   limits,
   permissionOf,
   REASONS,
+  tryKey,
   type EntityChange,
   type LaneFeedback,
   type Overdue,
@@ -40,7 +41,7 @@ import type { PartitionState } from "./partition-state.ts"
 import { PartitionStates } from "./partition-states.ts"
 import type { SureAppender } from "./sure-appender.ts"
 import { TierSweep } from "./tier-sweep.ts"
-import { keyOf, readTries } from "./tries.ts"
+import { keyOf } from "./tries.ts"
 
 export interface WorkerOptions extends AttemptOptions {
   readonly log: LogReader & LogGroups & LogTrimmer
@@ -77,7 +78,7 @@ export class Worker implements GroupHandler {
   constructor(options: WorkerOptions) {
     this.#options = options
     const { log, appender, clock, events, failed, subscriptions } = options
-    this.#states = new PartitionStates(log)
+    this.#states = new PartitionStates({ log, clock, events })
     this.#outcomes = new Outcomes(options)
     this.#parking = new Parking({
       log,
@@ -93,13 +94,9 @@ export class Worker implements GroupHandler {
     this.#sweep = setInterval(() => this.#deferOverdue(), SWEEP_MS)
   }
 
-  async assigned(partition: OwnedPartition, committed: number): Promise<number | undefined> {
-    const state = await this.#states.gain(partition)
-    if (partition.topic === "parked") return this.#parking.assigned(partition)
-    if (partition.topic === "control") return undefined
-    await readTries({ log: this.#options.log, tries: state.tries, partition, committed, nowMs: this.#options.clock.nowMs() })
-    this.#options.events.takenOver(partition, state.tries.known)
-    return undefined
+  async assigned(partition: OwnedPartition): Promise<number | undefined> {
+    await this.#states.gain(partition)
+    return partition.topic === "parked" ? this.#parking.assigned(partition) : undefined
   }
 
   records(partition: OwnedPartition, records: readonly LogRecord[]): void {
@@ -208,16 +205,23 @@ export class Worker implements GroupHandler {
     const { record: wanted } = control
     // What breakers did is known to whoever made them do it.
     if (wanted.case === "breaker") return partition.finish(record.offset)
+    remember(control, record.offset, state)
+    const { offset } = record
     if (wanted.case === "cancel") {
-      const carriedOut = state.tries.isCarriedOut(keyOf(wanted.value, wanted.value.attempt))
-      if (!carriedOut) remember(control, state)
-      return this.#work(partition, this.#outcomes.cancel(partition, record.offset, carriedOut ? undefined : wanted.value))
+      const { value } = wanted
+      const key = keyOf(value, value.attempt)
+      return this.#onceIdle(state, key, () => this.#work(partition, this.#outcomes.cancel({ partition, offset, state }, value)))
     }
     const { due } = wanted.value
     if (due?.event === undefined || due.deliveryId === "")
       return this.#work(partition, this.#outcomes.bury(partition, record, "names no try"))
-    remember(control, state)
-    this.#begin({ partition, offset: record.offset, due, state })
+    this.#onceIdle(state, tryKey(due), () => this.#begin({ partition, offset, due, state }))
+  }
+
+  /** A wish about a try that is under way has to wait: it may be put off, and is then as it was. */
+  #onceIdle({ tries }: PartitionState, key: string, call: () => void): void {
+    if (tries.isUnderWay(key)) tries.after(key, call)
+    else call()
   }
 
   /** Starts whatever may start now, and comes back when something that is held may. */
