@@ -34,11 +34,11 @@ export async function makeAttempt(due: DeliveryDue, entity: SubscriptionEntity, 
   const startedAtMs = clock.nowMs()
   const startedMs = clock.monotonicMs()
   const secrets = secretsOf(entity, startedAtMs, options)
-  // Composed in any case, for the record of the attempt; sent unsigned by no means.
-  const request = composeRequest({ due, subscription: entity.subscription, secrets: secrets ?? [], nowMs: startedAtMs }, crypto)
+  // Composed in any case, for the record of the attempt; sent unsigned by no means. Receivers compare its time with their own clock.
+  const request = composeRequest({ due, subscription: entity.subscription, secrets: secrets ?? [], nowMs: clock.wallMs() }, crypto)
   const result = secrets === undefined ? UNREADABLE : await sender.send(request)
   const durationMs = clock.monotonicMs() - startedMs
-  const verdict = classify(result, startedAtMs + durationMs)
+  const verdict = classify(result, clock.wallMs())
   return { verdict, attempt: attemptOf({ due, request, result, verdict, startedAtMs, durationMs }) }
 }
 

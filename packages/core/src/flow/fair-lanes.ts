@@ -73,6 +73,8 @@ type Rotation<T> = Map<string, Set<Lane<T>>>
 const BULK_TURN = 10
 /** Age of the oldest item from which a crowd is looked at: before, a lane has had no time to show its pace. */
 const CROWD_AGE_MS = 1000
+/** The lower class may be crowded for longer: what waits behind it there has time as well. */
+const PATIENCE: Readonly<Record<LaneClass, number>> = { live: 1, bulk: 5 }
 /** By how much a start may be late without the next one being later: timers are. */
 const CATCH_UP_MS = 100
 /** Lanes in memory before idle ones are forgotten with what they learned of their endpoint: more than all windows together can fill. */
@@ -179,9 +181,9 @@ export class FairLanes<T> {
 
   /**
    * Takes out what lanes cannot get done soon, so that it holds up nobody behind it: what is older than its rules allow, all but one item of
-   * a lane that may not start anything for over `LANE_AHEAD_MS`, and of a lane of more than `LANE_RECORDS_MAX` with an oldest item of over
-   * a second, all beyond what it gets done in `LANE_AHEAD_MS` at its pace: as limited, or as it was since the last call. A lane whose
-   * endpoint answers nothing gets nothing done. To be called at an even pace.
+   * a lane that may not start anything for over `LANE_AHEAD_MS`, and where more than `LANE_RECORDS_MAX` live items of a lane wait, the oldest for
+   * over a second, all of them beyond what it gets done in `LANE_AHEAD_MS` at its pace: as limited, or as it was since the last call. The lower
+   * class has five times as much time. A lane whose endpoint answers nothing gets nothing done. To be called at an even pace.
    */
   takeOverdue(nowMs: number): Overdue<T>[] {
     const elapsedMs = Math.max(1, nowMs - this.#sweptAtMs)
@@ -271,27 +273,28 @@ function mayStart({ active, limit, heardAtMs }: Lane<unknown>, nowMs: number): b
 
 /** Removes and answers what the lane will not come to: the aged, the latest of a crowd, and what stands before a closed door. */
 function overdue<T>(lane: Lane<T>, measured: number, nowMs: number): Overdue<T>[] {
-  const { live, bulk } = lane.waiting
   const { intervalMs, ageMsMax } = lane.rules
   const heldMs = Math.max(0, lane.notBeforeMs - nowMs)
-  const oldestMs = Math.max(0, ...[live[0], bulk[0]].map((each) => (each === undefined ? 0 : nowMs - each.queuedAtMs)))
-  const crowded = live.length + bulk.length > limits.LANE_RECORDS_MAX && oldestMs > CROWD_AGE_MS
   const closed = heldMs > limits.LANE_AHEAD_MS
-  if (!crowded && !closed && oldestMs <= ageMsMax) return []
   const limited = intervalMs > 0 ? 1 / intervalMs : Number.POSITIVE_INFINITY
   const pace = Math.min(measured > 0 || intervalMs === 0 ? measured : limited, limited)
-  const kept = closed ? 1 : crowded ? Math.floor(pace * limits.LANE_AHEAD_MS) : Number.POSITIVE_INFINITY
   const taken: Overdue<T>[] = []
-  let place = 0
+  let before = 0
   for (const laneClass of ["live", "bulk"] as const) {
     const waiting = lane.waiting[laneClass]
-    const staying = waiting.filter(({ value, queuedAtMs }) => {
-      const stays = nowMs - queuedAtMs <= ageMsMax && place < kept
-      if (!stays) taken.push({ value, heldMs, turnMs: pace > 0 ? place / pace : undefined })
-      place++
-      return stays
-    })
-    waiting.splice(0, waiting.length, ...staying)
+    const patience = PATIENCE[laneClass]
+    const oldestMs = waiting[0] === undefined ? 0 : nowMs - waiting[0].queuedAtMs
+    const crowded = waiting.length > limits.LANE_RECORDS_MAX && oldestMs > CROWD_AGE_MS * patience
+    if (crowded || closed || oldestMs > ageMsMax) {
+      const kept = closed ? Math.max(0, 1 - before) : crowded ? Math.floor(pace * limits.LANE_AHEAD_MS * patience) : waiting.length
+      const staying = waiting.filter(({ value, queuedAtMs }, place) => {
+        const stays = nowMs - queuedAtMs <= ageMsMax && place < kept
+        if (!stays) taken.push({ value, heldMs, turnMs: pace > 0 ? (before + place) / pace : undefined })
+        return stays
+      })
+      waiting.splice(0, waiting.length, ...staying)
+    }
+    before += waiting.length
   }
   return taken
 }

@@ -61,8 +61,8 @@ test("rows folded stretch by stretch are the table that every reader of config h
           changes,
           [...rows.values()].filter(({ id }) => named.includes(id)),
         )
-        for (const each of changes) if (evolve(table, each.change).length > 0) effective.push(each.offset)
-        audited.push(...folded.audit.map((row) => row.offset))
+        for (const each of changes) if (evolve(table, each.change, each.offset).length > 0) effective.push(each.offset)
+        audited.push(...folded.audit.map((row) => row.configOffset ?? -1))
         // As the store does it: what is gone takes along what it owns, then what is there is put.
         for (const row of Array.from(rows.values()))
           if (folded.removed.includes(row.id) || folded.removed.includes(row.applicationId)) rows.delete(row.id)

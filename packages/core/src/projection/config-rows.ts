@@ -1,7 +1,8 @@
 import { create } from "@bufbuild/protobuf"
-import { ApplicationSchema, KeySchema, SubscriptionSchema, type ConfigChanged } from "@posthorn/proto"
+import { ApplicationSchema, KeySchema, SubscriptionSchema, TaskSchema, type ConfigChanged } from "@posthorn/proto"
 import { applicationIdOf, ConfigTable, idOf, type Entity } from "../config/config-table.ts"
 import { evolve } from "../config/evolve.ts"
+import type { AuditRow } from "./audit-row.ts"
 
 /** What decides whether a change of an entity takes effect. */
 export interface KnownEntity {
@@ -9,18 +10,6 @@ export interface KnownEntity {
   readonly id: string
   readonly applicationId: string
   readonly version: number
-}
-
-/** A change that took effect. */
-export interface AuditRow {
-  /** In `config`; its identity. */
-  readonly offset: number
-  readonly kind: Entity["kind"]
-  readonly applicationId: string
-  readonly action: "created" | "updated" | "deleted"
-  /** Of the entity after the change; the last one when it was deleted. */
-  readonly version: number
-  readonly change: ConfigChanged
 }
 
 export interface ConfigRows {
@@ -37,6 +26,7 @@ export function idsNamedBy(changes: readonly ConfigChanged[]): string[] {
   for (const { entityId, state } of changes) {
     ids.add(entityId)
     if (state.case === "key" && state.value.key) ids.add(state.value.key.applicationId)
+    if (state.case === "task" && state.value.task) ids.add(state.value.task.applicationId)
     if (state.case === "subscription" && state.value.subscription) ids.add(state.value.subscription.applicationId)
   }
   return [...ids]
@@ -56,7 +46,8 @@ export function foldConfig(
   const removed = new Set<string>()
   const audit: AuditRow[] = []
   for (const { offset, change } of changes) {
-    for (const { before, after } of evolve(table, change)) {
+    const { changeId, actor, changedAt } = change
+    for (const { before, after } of evolve(table, change, offset)) {
       const entity = after ?? before
       if (entity === undefined) continue
       const id = idOf(entity)
@@ -64,7 +55,8 @@ export function foldConfig(
       if (after === undefined) removed.add(id)
       if (id !== change.entityId) continue
       const action = after === undefined ? "deleted" : before === undefined ? "created" : "updated"
-      audit.push({ offset, kind: entity.kind, applicationId: applicationIdOf(entity), action, version: entity.version, change })
+      const what = { kind: entity.kind, entityId: id, applicationId: applicationIdOf(entity), action, version: entity.version } as const
+      audit.push({ identity: `config/${offset}`, configOffset: offset, ...what, changeId, actor, changedAt })
     }
   }
   return { removed: [...removed], put: [...last.values()].filter((entity) => entity !== undefined), audit }
@@ -80,6 +72,15 @@ function stub({ kind, id, applicationId, version }: KnownEntity): Entity {
     case "key":
       return { kind, version, key: create(KeySchema, { id, applicationId }), tokenHash: "" }
     case "subscription":
-      return { kind, version, subscription: create(SubscriptionSchema, { id, applicationId }), secrets: [], sourceSecret: "" }
+      return {
+        kind,
+        version,
+        subscription: create(SubscriptionSchema, { id, applicationId }),
+        secrets: [],
+        sourceSecret: "",
+        voidBefore: 0,
+      }
+    case "task":
+      return { kind, version, task: create(TaskSchema, { id, applicationId }) }
   }
 }

@@ -1,6 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf"
 import { timestampFromMs } from "@bufbuild/protobuf/wkt"
-import { AttemptRecordSchema, DeadLetterRecordSchema, EventAcceptedSchema } from "@posthorn/proto"
+import { AttemptRecordSchema, ControlRecordSchema, DeadLetterRecordSchema, EventAcceptedSchema } from "@posthorn/proto"
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { decodeRecord, PROJECTED_TOPICS } from "./decode-record.ts"
@@ -43,4 +43,33 @@ test("an outcome needs its delivery, and a dead letter its content", () => {
   expect(decodeRecord("attempts", toBinary(AttemptRecordSchema, attempt))).toHaveProperty("undecodable")
   const letter = create(DeadLetterRecordSchema, { deadAt: timestampFromMs(Date.UTC(2030, 0)) })
   expect(decodeRecord("dead-letters", toBinary(DeadLetterRecordSchema, letter))).toHaveProperty("undecodable")
+})
+
+test("a record of control needs the delivery that it is about, unless it is about none", () => {
+  const control = (record: object) =>
+    decodeRecord("control", toBinary(ControlRecordSchema, create(ControlRecordSchema, { record: record as never })))
+  const delivery = { deliveryId: "dlv_1", applicationId: "app_1" }
+  expect(control({ case: "cancel", value: { delivery } })).toHaveProperty("message")
+  expect(control({ case: "cancel", value: {} })).toHaveProperty("undecodable")
+  expect(control({ case: "cancel", value: { delivery: { ...delivery, deliveryId: "x".repeat(301) } } })).toHaveProperty("undecodable")
+  expect(control({ case: "run", value: { due: { deliveryId: "dlv_1", event: { eventId: "evt_1" } } } })).toHaveProperty("message")
+  expect(control({ case: "run", value: { due: { deliveryId: "dlv_1" } } })).toHaveProperty("undecodable")
+  expect(control({ case: "breaker", value: { subscriptionId: "sub_1" } })).toHaveProperty("message")
+})
+
+test("a discard needs its delivery and its time, not when the delivery was made", () => {
+  const discard = (deadAtMs: number, delivery?: object) =>
+    decodeRecord(
+      "dead-letters",
+      toBinary(
+        DeadLetterRecordSchema,
+        create(DeadLetterRecordSchema, {
+          deadAt: timestampFromMs(deadAtMs),
+          content: { case: "discarded", value: { round: 1, ...(delivery ? { delivery } : {}) } },
+        }),
+      ),
+    )
+  expect(discard(Date.UTC(2030, 0), { deliveryId: "dlv_1", applicationId: "app_1" })).toHaveProperty("message")
+  expect(discard(Date.UTC(2030, 0))).toHaveProperty("undecodable")
+  expect(discard(0, { deliveryId: "dlv_1", applicationId: "app_1" })).toHaveProperty("undecodable")
 })

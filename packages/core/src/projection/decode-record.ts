@@ -3,18 +3,22 @@ import { timestampMs, type Timestamp } from "@bufbuild/protobuf/wkt"
 import {
   AttemptRecordSchema,
   ConfigChangedSchema,
+  ControlRecordSchema,
   DeadLetterRecordSchema,
   EventAcceptedSchema,
   type AttemptRecord,
   type ConfigChanged,
+  type ControlRecord,
   type DeadLetterRecord,
+  type DeliveryDue,
+  type DeliveryFacts,
   type EventAccepted,
 } from "@posthorn/proto"
 import { PROJECT_NAME_LENGTH_MAX } from "../limits.ts"
 import type { Topic } from "../topics.ts"
 
 /** Topics that the views are made of. */
-export const PROJECTED_TOPICS = ["config", "events", "attempts", "dead-letters"] as const satisfies readonly Topic[]
+export const PROJECTED_TOPICS = ["config", "events", "attempts", "dead-letters", "control"] as const satisfies readonly Topic[]
 
 /** A record of a projected topic, with what it says. */
 export type Decoded =
@@ -22,6 +26,7 @@ export type Decoded =
   | { readonly topic: "events"; readonly message: EventAccepted }
   | { readonly topic: "attempts"; readonly message: AttemptRecord }
   | { readonly topic: "dead-letters"; readonly message: DeadLetterRecord }
+  | { readonly topic: "control"; readonly message: ControlRecord }
 
 /** Where a record was. */
 export interface RecordPosition {
@@ -61,6 +66,8 @@ function read(topic: Topic, value: Uint8Array): Decoded | undefined {
       return { topic, message: fromBinary(AttemptRecordSchema, value) }
     case "dead-letters":
       return { topic, message: fromBinary(DeadLetterRecordSchema, value) }
+    case "control":
+      return { topic, message: fromBinary(ControlRecordSchema, value) }
     default:
       return undefined
   }
@@ -77,25 +84,50 @@ function faultOf({ topic, message }: Decoded): string | undefined {
       return attemptFault(message)
     case "dead-letters":
       return deadLetterFault(message)
+    case "control":
+      return controlFault(message)
   }
 }
 
 function attemptFault({ record }: AttemptRecord): string | undefined {
   const facts = record.value?.delivery
-  if (facts === undefined || facts.deliveryId === "" || facts.applicationId === "") return "an outcome without its delivery"
   if (record.case === "finished" && (record.value.attempt === undefined || record.value.attempt.number < 1))
     return "a finished attempt without the attempt"
-  return (
-    lengthFault(facts.deliveryId, facts.applicationId, facts.eventId, facts.subscriptionId, facts.eventType) ?? timeFault(facts.createdAt)
-  )
+  return factsFault(facts, "an outcome without its delivery")
+}
+
+function factsFault(facts: DeliveryFacts | undefined, missing: string): string | undefined {
+  return namesFault(facts, missing) ?? timeFault(facts?.createdAt)
+}
+
+function namesFault(facts: DeliveryFacts | undefined, missing: string): string | undefined {
+  if (facts === undefined || facts.deliveryId === "" || facts.applicationId === "") return missing
+  return lengthFault(facts.deliveryId, facts.applicationId, facts.eventId, facts.subscriptionId, facts.eventType)
 }
 
 function deadLetterFault({ content, deadAt }: DeadLetterRecord): string | undefined {
   if (content.case === undefined) return "a dead letter without content"
   if (content.case === "poison") return lengthFault(content.value.topic) ?? timeFault(deadAt)
-  const { deliveryId, subscriptionId, event } = content.value
-  if (deliveryId === "" || event === undefined) return "a dead letter without its delivery"
-  return lengthFault(deliveryId, subscriptionId, event.eventId, event.applicationId, event.type) ?? timeFault(deadAt)
+  if (content.case === "discarded")
+    return namesFault(content.value.delivery, "a discarded letter without its delivery") ?? timeFault(deadAt)
+  return dueFault(content.value, "a dead letter without its delivery") ?? timeFault(deadAt)
+}
+
+function controlFault({ record }: ControlRecord): string | undefined {
+  switch (record.case) {
+    case "cancel":
+      return namesFault(record.value.delivery, "a cancelled try without its delivery")
+    case "run":
+      return dueFault(record.value.due, "a wanted try without its delivery")
+    default:
+      return record.case === undefined ? "a control record without content" : undefined
+  }
+}
+
+function dueFault(due: DeliveryDue | undefined, missing: string): string | undefined {
+  if (due === undefined || due.deliveryId === "" || due.event === undefined) return missing
+  const { eventId, applicationId, type } = due.event
+  return lengthFault(due.deliveryId, due.subscriptionId, eventId, applicationId, type)
 }
 
 const lengthFault = (...names: readonly string[]): string | undefined =>

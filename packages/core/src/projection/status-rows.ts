@@ -1,15 +1,26 @@
 import { DeliveryState } from "@posthorn/proto"
-import type { Attempt, AttemptRecord, ConfigChanged, DeadLetterRecord, DeliveryFacts, EventAccepted } from "@posthorn/proto"
+import type {
+  Attempt,
+  AttemptRecord,
+  ConfigChanged,
+  DeadLetterRecord,
+  DeliveryFacts,
+  EventAccepted,
+  SubscriptionHealth,
+} from "@posthorn/proto"
 import type { Timestamp } from "@bufbuild/protobuf/wkt"
 import { sequenceOf } from "../delivery/evolve.ts"
+import { controlDeed, requeueDeed, type AuditRow } from "./audit-row.ts"
 import { foldConfig, type ConfigRows, type KnownEntity } from "./config-rows.ts"
-import type { ProjectedRecord } from "./decode-record.ts"
+import type { ProjectedRecord, RecordPosition } from "./decode-record.ts"
+import { addSettlement, deadLetterIdentity, discarded, redriven, type SettlementRow } from "./settlement-rows.ts"
 
 /** Where a delivery stands after the latest of some records of it. A row with a higher `sequence` takes the place of one with a lower. */
 export interface DeliveryRow {
   readonly facts: DeliveryFacts
   readonly sequence: number
   readonly state: DeliveryState
+  readonly round: number
   readonly attemptCount: number
   readonly nextAttemptAt: Timestamp | undefined
   readonly finishedAt: Timestamp | undefined
@@ -34,13 +45,43 @@ export interface DeadLetterRow {
   readonly letter: DeadLetterRecord
 }
 
+/** How a subscription's endpoint did at an attempt. The newest record of its partition counts; one subscription is in one partition. */
+export interface HealthRow {
+  readonly subscriptionId: string
+  readonly applicationId: string
+  readonly offset: number
+  readonly health: SubscriptionHealth
+}
+
+/** An accepted event, with where the log has it. The first copy counts; copies are in one partition, as they have one key. */
+export interface EventStatusRow {
+  readonly event: EventAccepted
+  readonly partition: number
+  readonly offset: number
+}
+
 /** What a stretch of the log makes of the status views: at most one row an identity, so that each table needs one statement. */
 export interface StatusRows {
-  readonly events: readonly EventAccepted[]
+  readonly events: readonly EventStatusRow[]
   readonly deliveries: readonly DeliveryRow[]
   readonly attempts: readonly AttemptStatusRow[]
   readonly deadLetters: readonly DeadLetterRow[]
-  readonly config: ConfigRows
+  readonly settlements: readonly SettlementRow[]
+  readonly health: readonly HealthRow[]
+  readonly audit: readonly AuditRow[]
+  readonly config: Omit<ConfigRows, "audit">
+}
+
+/** Rows by identity, while they are folded. */
+class Fold {
+  readonly events = new Map<string, EventStatusRow>()
+  readonly deliveries = new Map<string, DeliveryRow>()
+  readonly attempts = new Map<string, AttemptStatusRow>()
+  readonly deadLetters = new Map<string, DeadLetterRow>()
+  readonly settlements = new Map<string, SettlementRow>()
+  readonly health = new Map<string, HealthRow>()
+  readonly audit = new Map<string, AuditRow>()
+  readonly changes: { offset: number; change: ConfigChanged }[] = []
 }
 
 /**
@@ -49,39 +90,65 @@ export interface StatusRows {
  * as they are before the first of them.
  */
 export function foldStatus(records: readonly ProjectedRecord[], known: readonly KnownEntity[]): StatusRows {
-  const events = new Map<string, EventAccepted>()
-  const deliveries = new Map<string, DeliveryRow>()
-  const attempts = new Map<string, AttemptStatusRow>()
-  const deadLetters = new Map<string, DeadLetterRow>()
-  const changes: { offset: number; change: ConfigChanged }[] = []
-  for (const record of records) {
-    switch (record.topic) {
-      case "events":
-        if (!events.has(record.message.eventId)) events.set(record.message.eventId, record.message)
-        break
-      case "attempts":
-        foldOutcome(record.message, deliveries, attempts)
-        break
-      case "dead-letters": {
-        const { message: letter, partition, offset } = record
-        const identity = identityOf(letter)
-        if (!deadLetters.has(identity)) deadLetters.set(identity, { identity, partition, offset, letter })
-        break
-      }
-      case "config":
-        changes.push({ offset: record.offset, change: record.message })
-    }
-  }
+  const fold = new Fold()
+  for (const record of records) foldRecord(fold, record)
+  const { audit, ...config } = foldConfig(fold.changes, known)
   return {
-    events: [...events.values()],
-    deliveries: [...deliveries.values()],
-    attempts: [...attempts.values()],
-    deadLetters: [...deadLetters.values()],
-    config: foldConfig(changes, known),
+    events: [...fold.events.values()],
+    deliveries: [...fold.deliveries.values()],
+    attempts: [...fold.attempts.values()],
+    deadLetters: [...fold.deadLetters.values()],
+    settlements: [...fold.settlements.values()],
+    health: [...fold.health.values()],
+    audit: [...fold.audit.values(), ...audit],
+    config,
   }
 }
 
-function foldOutcome(message: AttemptRecord, deliveries: Map<string, DeliveryRow>, attempts: Map<string, AttemptStatusRow>): void {
+function foldRecord(fold: Fold, record: ProjectedRecord): void {
+  const { topic, message, partition, offset } = record
+  switch (topic) {
+    case "events":
+      if (!fold.events.has(message.eventId)) fold.events.set(message.eventId, { event: message, partition, offset })
+      break
+    case "attempts":
+      foldOutcome(fold, message)
+      foldHealth(fold, message, offset)
+      foldRequeue(fold, message)
+      break
+    case "dead-letters":
+      foldDeadLetter(fold, message, { partition, offset })
+      break
+    case "control": {
+      const deed = controlDeed(message)
+      if (deed !== undefined) fold.audit.set(deed.identity, deed)
+      break
+    }
+    case "config":
+      fold.changes.push({ offset, change: message })
+  }
+}
+
+function foldHealth({ health }: Fold, { record }: AttemptRecord, offset: number): void {
+  if (record.case !== "finished" || record.value.health === undefined || record.value.delivery === undefined) return
+  const { subscriptionId, applicationId } = record.value.delivery
+  health.set(subscriptionId, { subscriptionId, applicationId, offset, health: record.value.health })
+}
+
+function foldRequeue(fold: Fold, { record }: AttemptRecord): void {
+  if (record.case !== "requeued") return
+  addSettlement(fold.settlements, redriven(record.value))
+  const deed = requeueDeed(record.value)
+  if (deed !== undefined) fold.audit.set(deed.identity, deed)
+}
+
+function foldDeadLetter(fold: Fold, letter: DeadLetterRecord, { partition, offset }: RecordPosition): void {
+  if (letter.content.case === "discarded") return addSettlement(fold.settlements, discarded(letter.content.value, letter.deadAt))
+  const identity = identityOf(letter)
+  if (!fold.deadLetters.has(identity)) fold.deadLetters.set(identity, { identity, partition, offset, letter })
+}
+
+function foldOutcome({ deliveries, attempts }: Fold, message: AttemptRecord): void {
   const { record } = message
   const facts = record.value?.delivery
   if (facts === undefined) return
@@ -98,8 +165,10 @@ function foldOutcome(message: AttemptRecord, deliveries: Map<string, DeliveryRow
 }
 
 function standingAfter(message: AttemptRecord, facts: DeliveryFacts): DeliveryRow {
-  const base = { facts, sequence: sequenceOf(message), nextAttemptAt: undefined, finishedAt: undefined, reason: "", lastAttempt: undefined }
   const { record } = message
+  const round = record.case === "created" ? 1 : (record.value?.round ?? 1)
+  const unknown = { nextAttemptAt: undefined, finishedAt: undefined, reason: "", lastAttempt: undefined }
+  const base = { facts, round, sequence: sequenceOf(message), ...unknown }
   switch (record.case) {
     case "finished": {
       const { state, attempt, nextAttemptAt, reason } = record.value
@@ -119,13 +188,15 @@ function standingAfter(message: AttemptRecord, facts: DeliveryFacts): DeliveryRo
       const { state, attemptCount, settledAt, reason } = record.value
       return { ...base, state, attemptCount, finishedAt: settledAt, reason }
     }
+    case "requeued":
+      return { ...base, state: DeliveryState.SCHEDULED, attemptCount: record.value.attemptCount, nextAttemptAt: record.value.dueAt }
     default:
       return { ...base, state: DeliveryState.SCHEDULED, attemptCount: 0, nextAttemptAt: record.value?.firstDueAt }
   }
 }
 
 function identityOf({ content }: DeadLetterRecord): string {
-  if (content.case === "delivery") return `${content.value.deliveryId}/${content.value.round}`
+  if (content.case === "delivery") return deadLetterIdentity(content.value.deliveryId, content.value.round)
   if (content.case === "poison") return `poison/${content.value.topic}/${content.value.partition}/${content.value.offset}`
   return ""
 }

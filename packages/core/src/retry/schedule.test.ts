@@ -41,13 +41,25 @@ test("Retry-After puts a retry off, up to a day, and never brings it forward", (
   expect(at(48 * HOUR_MS)).toBe(24 * HOUR_MS)
 })
 
+test("where the log's clock is behind, a record goes round a tier no more than once a second", () => {
+  expect(wakeAt("retry.1h", { appendedAtMs: -2 * HOUR_MS, dueAtMs: HOUR_MS, readAtMs: 0 })).toBe(1000)
+})
+
+test("what fails at once is tried again at slightly different times, never early", () => {
+  const question = { policy: undefined, failures: 1, firstAttemptAtMs: 0, nowMs: 0 }
+  const times = [0, 0.5, 0.999].map((spread) => nextAttemptAt({ ...question, spread }))
+  expect(times).toEqual([60_000, 60_050, 60_099])
+  expect(nextAttemptAt({ ...question, spread: 1, retryAfterMs: 120_000 })).toBe(120_000)
+})
+
 test("a record goes round the tiers until it is due: never late by the tiers, in few rounds", () => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 30 * 24 * HOUR_MS }), (dueAtMs) => {
+    fc.property(fc.integer({ min: 0, max: 30 * 24 * HOUR_MS }), fc.constantFrom(0, HOUR_MS), (dueAtMs, aheadMs) => {
       let now = 0
       let rounds = 0
       while (now < dueAtMs) {
-        const next = wakeAt(tierFor(dueAtMs - now), now, dueAtMs)
+        // The log's clock may be ahead.
+        const next = wakeAt(tierFor(dueAtMs - now), { appendedAtMs: now + aheadMs, dueAtMs, readAtMs: now })
         expect(next).toBeGreaterThan(now)
         expect(next).toBeLessThanOrEqual(dueAtMs)
         now = next

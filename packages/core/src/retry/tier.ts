@@ -19,9 +19,19 @@ export function tierFor(waitMs: number): RetryTier {
   return DELAYS.find(([, delayMs]) => waitMs >= delayMs * (1 - TOLERANCE))?.[0] ?? "retry.5s"
 }
 
+/** How long a record stays at least, unless it is due: where the log's clock is behind, it would go round without end otherwise. */
+const STAY_MS_MIN = 1 * SECOND_MS
+
+/** Times of a record in a tier, unix milliseconds: by the log's clock, by whoever put it there, by whoever reads it. */
+export interface TierTimes {
+  readonly appendedAtMs: number
+  readonly dueAtMs: number
+  readonly readAtMs: number
+}
+
 /**
  * When a record in a tier is looked at again: at its due time, or when the tier's delay has passed since it was appended, whichever is first.
  * A due time that a jump of the clock put far ahead holds a tier up no longer than its delay.
  */
-export const wakeAt = (tier: RetryTier, appendedAtMs: number, dueAtMs: number): number =>
-  Math.min(dueAtMs, appendedAtMs + tierDelayMs(tier))
+export const wakeAt = (tier: RetryTier, { appendedAtMs, dueAtMs, readAtMs }: TierTimes): number =>
+  Math.min(dueAtMs, Math.max(appendedAtMs + tierDelayMs(tier), readAtMs + STAY_MS_MIN))

@@ -1,0 +1,70 @@
+import type { Timestamp } from "@bufbuild/protobuf/wkt"
+import type { Actor, ControlRecord, DeliveryRequeued } from "@posthorn/proto"
+import type { Entity } from "../config/config-table.ts"
+import { REQUEST_ID_LENGTH_MAX } from "../limits.ts"
+
+/** Something that somebody did: a change of the configuration that took effect, or what was asked for about one delivery. */
+export interface AuditRow {
+  /** The same for every copy of what tells of it. */
+  readonly identity: string
+  /** Place in the order of all changes of the configuration; `undefined` = it is none. */
+  readonly configOffset: number | undefined
+  readonly kind: Entity["kind"] | "delivery"
+  readonly entityId: string
+  readonly applicationId: string
+  readonly action: "created" | "updated" | "deleted" | "retried" | "cancelled"
+  /** Of the entity after the change, the last one when it was deleted; of a delivery its round. */
+  readonly version: number
+  /** Empty for what is no change of the configuration. */
+  readonly changeId: string
+  readonly actor: Actor | undefined
+  readonly changedAt: Timestamp | undefined
+}
+
+/** What somebody asked for by a record of `control`; nothing for what Posthorn tells itself. */
+export function controlDeed({ record }: ControlRecord): AuditRow | undefined {
+  if (record.case === "cancel") {
+    const { delivery, round, actor, requestedAt } = record.value
+    return deed("cancelled", { ...delivery, round, actor, at: requestedAt })
+  }
+  if (record.case === "run") {
+    const { due, actor, requestedAt } = record.value
+    return deed("retried", {
+      deliveryId: due?.deliveryId,
+      applicationId: due?.event?.applicationId,
+      round: due?.round,
+      actor,
+      at: requestedAt,
+    })
+  }
+  return undefined
+}
+
+/** What a task does to many deliveries is told once, by the task. */
+export function requeueDeed({ delivery, round, taskId, actor, requeuedAt }: DeliveryRequeued): AuditRow | undefined {
+  return taskId === "" ? deed("retried", { ...delivery, round, actor, at: requeuedAt }) : undefined
+}
+
+interface About {
+  readonly deliveryId?: string | undefined
+  readonly applicationId?: string | undefined
+  readonly round?: number | undefined
+  readonly actor: Actor | undefined
+  readonly at: Timestamp | undefined
+}
+
+function deed(action: "retried" | "cancelled", about: About): AuditRow {
+  const { deliveryId = "", applicationId = "", round = 1, actor, at } = about
+  return {
+    identity: `${action}/${deliveryId}/${round}/${actor?.requestId.slice(0, REQUEST_ID_LENGTH_MAX) ?? ""}`,
+    configOffset: undefined,
+    kind: "delivery",
+    entityId: deliveryId,
+    applicationId,
+    action,
+    version: round,
+    changeId: "",
+    actor,
+    changedAt: at,
+  }
+}
