@@ -19,7 +19,7 @@ export default defineConfig({
             "packages/*/src/**/*.test.ts",
             "services/*/src/**/*.test.ts",
             "deploy/**/*.test.ts",
-            "test/{chaos,regressions,simulation,tidy,vectors}/**/*.test.ts",
+            "test/{bench,chaos,regressions,simulation,tidy,vectors}/**/*.test.ts",
           ],
           testTimeout: 30 * SECOND_MS,
           hookTimeout: 120 * SECOND_MS,

@@ -6,6 +6,8 @@ const TICKS = 100
 interface Usage {
   readonly parent: number
   readonly seconds: number
+  /** Of its children that have ended, and theirs. */
+  readonly endedSeconds: number
 }
 
 /** CPU time that a process and its descendants have used so far, seconds. Linux only. */
@@ -19,11 +21,11 @@ export async function cpuSecondsOf(pid: number): Promise<{ readonly own: number;
     const parent = usages.get(each)?.parent ?? 0
     return parent === pid || (parent > 0 && descends(parent))
   }
-  let children = 0
-  for (const [each, { seconds }] of usages) if (each !== pid && descends(each)) children += seconds
-  const own = usages.get(pid)?.seconds
+  const own = usages.get(pid)
   if (own === undefined) throw new Error(`there is no process ${pid}`)
-  return { own, children }
+  let children = own.endedSeconds
+  for (const [each, { seconds, endedSeconds }] of usages) if (each !== pid && descends(each)) children += seconds + endedSeconds
+  return { own: own.seconds, children }
 }
 
 async function usageOf(pid: string): Promise<Usage | undefined> {
@@ -35,7 +37,7 @@ async function usageOf(pid: string): Promise<Usage | undefined> {
       .split(" ")
       .map(Number)
     const at = (index: number): number => fields[index] ?? 0
-    return { parent: at(1), seconds: (at(11) + at(12)) / TICKS }
+    return { parent: at(1), seconds: (at(11) + at(12)) / TICKS, endedSeconds: (at(13) + at(14)) / TICKS }
   } catch {
     return undefined // It has ended meanwhile.
   }

@@ -1,8 +1,9 @@
 /**
- * A load generator as a process of its own: `node load.ts <json>`; prints one line of JSON.
+ * A load generator as a process of its own: reads its plan, and prints what came of it when it is through or is asked to end (SIGTERM).
  * Raw sockets, one request in flight on each: it costs a fraction of what it measures. Without a rate it is a closed loop, every connection
  * sends again when it has its answer; with one it is an open loop, which sends when it is time and does not wait for answers.
  */
+import { text } from "node:stream/consumers"
 import { setTimeout as wait } from "node:timers/promises"
 import { PostConnection } from "./post-connection.ts"
 
@@ -46,6 +47,7 @@ class Load {
   #sent = 0
   #wrong = 0
   #unsent = 0
+  #ended = false
 
   constructor(plan: LoadPlan) {
     this.#plan = plan
@@ -97,6 +99,11 @@ class Load {
     for (const connection of all) connection.close()
   }
 
+  /** Sends nothing more. */
+  end(): void {
+    this.#ended = true
+  }
+
   result(): LoadResult {
     const latencies = this.#latencies.toSorted((a, b) => a - b)
     const at = (share: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0
@@ -113,7 +120,7 @@ class Load {
 
   #goesOn(): boolean {
     const { forMs, requests } = this.#plan
-    return performance.now() - this.#started < forMs && (requests === undefined || this.#sent < requests)
+    return !this.#ended && performance.now() - this.#started < forMs && (requests === undefined || this.#sent < requests)
   }
 
   /** Answers whether the connection can be used again. */
@@ -134,10 +141,10 @@ class Load {
   }
 }
 
-const [given] = process.argv.slice(2)
-if (given !== undefined && import.meta.main) {
-  const plan = JSON.parse(given) as LoadPlan
+if (import.meta.main) {
+  const plan = JSON.parse(await text(process.stdin)) as LoadPlan
   const load = new Load(plan)
+  process.once("SIGTERM", () => load.end())
   await (plan.perSecond === undefined ? load.closedLoop() : load.openLoop(plan.perSecond))
   process.stdout.write(`${JSON.stringify(load.result())}\n`)
 }

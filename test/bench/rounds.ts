@@ -1,14 +1,12 @@
 import { cpus, loadavg, totalmem } from "node:os"
-
-export interface Goal {
-  readonly first: number
-  readonly aim: number
-}
+import { judge, show, showGoal, spread, type Goal, type Spread, type Verdict } from "./figures.ts"
 
 interface Described {
   readonly name: string
   /** What is measured, or compared with what. */
   readonly about: string
+  /** Rounds that are counted, unless `POSTHORN_BENCH_ROUNDS` says how many; default 5. */
+  readonly rounds?: number
   /** More to print at the end. */
   readonly notes?: () => Record<string, unknown>
 }
@@ -29,16 +27,14 @@ export interface FiguresLane extends Described {
   readonly measure: () => Promise<Readonly<Record<string, number>>>
 }
 
-const ROUNDS = Number(process.env["POSTHORN_BENCH_ROUNDS"] ?? 5)
-
 /** A warm-up of both, then ours and the baseline in turn, so that a machine whose speed drifts moves both. Prints medians, spread, ratio, and JSON. */
-export async function compareInRounds(lane: RatioLane): Promise<void> {
-  introduce(lane)
+export async function compareInRounds(lane: RatioLane): Promise<readonly Verdict[]> {
+  const rounds = introduce(lane)
   await lane.ours()
   await lane.baseline()
   const ours: number[] = []
   const baseline: number[] = []
-  for (let round = 1; round <= ROUNDS; round++) {
+  for (let round = 1; round <= rounds; round++) {
     ours.push(await lane.ours())
     baseline.push(await lane.baseline())
     console.log(`round ${round}: ours ${ours.at(-1)?.toFixed(0)}/s, baseline ${baseline.at(-1)?.toFixed(0)}/s`)
@@ -48,60 +44,44 @@ export async function compareInRounds(lane: RatioLane): Promise<void> {
   console.log(
     `ours ${show(result.ours, 0)}/s, baseline ${show(result.baseline, 0)}/s, ratio ${show(result.ratio, 3)}; ${showGoal(lane.goal)}`,
   )
-  conclude(lane, result)
+  conclude(lane, rounds, result)
+  return [judge(lane.name, "ratio", { value: result.ratio.median, goal: lane.goal })]
 }
 
 /** Prints the median and spread of every figure with its goal, and JSON. */
-export async function measureInRounds(lane: FiguresLane): Promise<void> {
-  introduce(lane)
+export async function measureInRounds(lane: FiguresLane): Promise<readonly Verdict[]> {
+  const count = introduce(lane)
   await lane.warmUp?.()
   const rounds: Readonly<Record<string, number>>[] = []
-  for (let round = 1; round <= ROUNDS; round++) {
-    const figures = await lane.measure()
-    rounds.push(figures)
-    const shown = Object.entries(figures).map(([name, value]) => `${name} ${value.toFixed(2)}`)
+  for (let round = 1; round <= count; round++) {
+    const measured = await lane.measure()
+    rounds.push(measured)
+    const shown = Object.entries(measured).map(([name, value]) => `${name} ${value.toFixed(2)}`)
     console.log(`round ${round}: ${shown.join(", ")}`)
   }
   const figures: Record<string, Spread> = {}
+  const verdicts: Verdict[] = []
   for (const name of Object.keys(rounds[0] ?? {})) {
     const over = (figures[name] = spread(rounds.map((round) => round[name] ?? Number.NaN)))
     const goal = lane.goals[name]
+    if (goal !== undefined) verdicts.push(judge(lane.name, name, { value: over.median, goal }))
     console.log(`${name} ${show(over, 2)}${goal ? `; ${showGoal(goal)}` : ""}`)
   }
-  conclude(lane, { figures, goals: lane.goals })
+  conclude(lane, count, { figures, goals: Object.fromEntries(verdicts.map(({ figure, goal }) => [figure, goal])) })
+  return verdicts
 }
 
-/** The value below which a share of the values lies. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
-}
-
-function introduce({ name, about }: Described): void {
+/** Says what is measured on what; answers how many rounds there will be. */
+function introduce({ name, about, rounds = 5 }: Described): number {
   const processor = `${cpus().length} x ${cpus()[0]?.model ?? "unknown"}`
   const [minute = 0] = loadavg()
   console.log(
     `${name}: ${about}\nmachine: ${processor}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}, load average before ${minute.toFixed(1)}`,
   )
+  return Number(process.env["POSTHORN_BENCH_ROUNDS"] ?? rounds)
 }
 
-function conclude({ name, notes }: Described, result: object): void {
+function conclude({ name, notes }: Described, rounds: number, result: object): void {
   const log = process.env["POSTHORN_KAFKA_BROKERS"] ? "kafka" : "postgres"
-  console.log(JSON.stringify({ lane: name, ...result, rounds: ROUNDS, log, ...notes?.() }))
+  console.log(JSON.stringify({ lane: name, ...result, rounds, log, ...notes?.() }))
 }
-
-interface Spread {
-  readonly min: number
-  readonly median: number
-  readonly max: number
-}
-
-function spread(values: readonly number[]): Spread {
-  const sorted = values.toSorted((a, b) => a - b)
-  return { min: sorted[0] ?? 0, median: sorted[sorted.length >> 1] ?? 0, max: sorted.at(-1) ?? 0 }
-}
-
-const show = ({ min, median, max }: Spread, digits: number): string =>
-  `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`
-
-const showGoal = ({ first, aim }: Goal): string => `goal ${first}, aim ${aim}`

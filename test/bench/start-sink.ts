@@ -1,16 +1,17 @@
 import { setTimeout as wait } from "node:timers/promises"
 import { startListening } from "./processes.ts"
-import type { Arrived } from "./sink.ts"
+import type { Arrived, Trouble } from "./sink.ts"
 
 export interface Sink {
   readonly url: string
+  readonly port: number
   /** Resolves with what has come once it is that much. */
   waitFor(count: number, forMs: number): Promise<Arrived>
   arrived(): Promise<Arrived>
   /** Forgets what has come. */
   forget(): Promise<void>
-  /** From now on nothing is answered. */
-  hang(): Promise<void>
+  /** What becomes of every request from now on. */
+  trouble(kind: Trouble): Promise<void>
   stop(): Promise<void>
 }
 
@@ -20,12 +21,13 @@ const POLL_MS = 20
 export async function startSink(): Promise<Sink> {
   const process = await startListening("sink.ts")
   const url = `http://127.0.0.1:${process.port}`
-  const ask = async (method: string): Promise<Arrived> => (await (await fetch(`${url}/`, { method })).json()) as Arrived
+  const ask = async (method: string, path = "/"): Promise<Arrived> => (await (await fetch(url + path, { method })).json()) as Arrived
   return {
     url,
+    port: process.port,
     arrived: () => ask("GET"),
     forget: () => ask("DELETE").then(() => undefined),
-    hang: () => ask("PUT").then(() => undefined),
+    trouble: (kind) => ask("PUT", `/${kind}`).then(() => undefined),
     stop: () => process.stop(),
     async waitFor(count, forMs) {
       const untilMs = performance.now() + forMs

@@ -1,5 +1,5 @@
 import type { LoadPlan } from "./load.ts"
-import type { RunningPosthorn } from "./processes.ts"
+import type { RunningPosthorn } from "./posthorn.ts"
 
 export interface Endpoint {
   readonly url: string
@@ -10,17 +10,37 @@ export interface Endpoint {
 /** What every plan for the same sender says. */
 export type Target = Pick<LoadPlan, "host" | "port" | "path" | "headers" | "expectStatus">
 
-/** An application with signed subscriptions; answers where and how to publish to it. */
-export async function openTenant(posthorn: RunningPosthorn, endpoints: readonly Endpoint[]): Promise<Target> {
-  const application = await posthorn.call<{ id: string }>("POST", "/v1/applications", { name: "bench" })
-  for (const endpoint of endpoints)
-    await posthorn.call("POST", `/v1/applications/${application.id}/subscriptions`, { ...endpoint, secret: "generate" })
-  const key = await posthorn.call<{ token: string }>("POST", `/v1/applications/${application.id}/keys`, { name: "bench", role: "sender" })
+export interface Tenant {
+  readonly applicationId: string
+  /** Adds a signed subscription; answers its id. */
+  subscribe(endpoint: Endpoint): Promise<string>
+}
+
+/** An application without subscriptions. */
+export async function openApplication(posthorn: RunningPosthorn): Promise<Tenant> {
+  const { id } = await posthorn.call<{ id: string }>("POST", "/v1/applications", { name: "bench" })
+  const path = `/v1/applications/${id}/subscriptions`
   return {
-    host: "127.0.0.1",
-    port: posthorn.httpPort,
-    path: "/v1/events",
-    headers: { "content-type": "application/json", authorization: `Bearer ${key.token}` },
-    expectStatus: 202,
+    applicationId: id,
+    subscribe: async (endpoint) => (await posthorn.call<{ id: string }>("POST", path, { ...endpoint, secret: "generate" })).id,
   }
 }
+
+/** An application with signed subscriptions; answers where and how to publish to it. */
+export async function openTenant(posthorn: RunningPosthorn, endpoints: readonly Endpoint[]): Promise<Target> {
+  const { applicationId, subscribe } = await openApplication(posthorn)
+  for (const endpoint of endpoints) await subscribe(endpoint)
+  const key = await posthorn.call<{ token: string }>("POST", `/v1/applications/${applicationId}/keys`, { name: "bench", role: "sender" })
+  return targetOf(posthorn, key.token)
+}
+
+/** Where and how the operator publishes; every event has to name its application. */
+export const operatorTarget = (posthorn: RunningPosthorn): Target => targetOf(posthorn, posthorn.adminKey)
+
+const targetOf = ({ httpPort }: RunningPosthorn, key: string): Target => ({
+  host: "127.0.0.1",
+  port: httpPort,
+  path: "/v1/events",
+  headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+  expectStatus: 202,
+})

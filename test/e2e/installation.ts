@@ -35,26 +35,31 @@ export interface Services extends Installation {
   crash(service: ServiceName): Promise<void>
   /** Ends a process with SIGKILL and leaves it away. */
   kill(service: ServiceName): Promise<void>
-  /** Starts a process that was killed, and resolves once it is ready. */
+  /** Ends a process with SIGTERM and leaves it away. Rejects unless it ends with 0. */
+  retire(service: ServiceName): Promise<void>
+  /** Starts a process that is away, also one that never was there, and resolves once it is ready. */
   start(service: ServiceName): Promise<void>
   /** Freezes a process with its connections open, or lets it go on. */
   signal(service: ServiceName, signal: "SIGSTOP" | "SIGCONT"): void
   /** Data and address outlive stops. */
-  readonly postgres: { stop(): Promise<void>; start(): Promise<void> }
+  readonly postgres: { stop(): Promise<void>; crash(): Promise<void>; start(): Promise<void> }
   /** It is started again by itself, later each time. */
   readonly clickhouse: { crash(): void }
+  /** How many processes of all of these were ended with SIGKILL. */
+  kills(): number
 }
 
-/** `delivery-2` is there when two are asked for. */
-export type ServiceName = "gateway" | "delivery" | "delivery-2" | "projector"
+type Numbered = "delivery" | "projector"
+/** More than one process of a service are numbered from 2 on. */
+export type ServiceName = "gateway" | Numbered | `${Numbered}-${number}`
 
 interface Running {
   readonly child: ChildProcess
   output: string
 }
 
-function run(role: string, env: Readonly<Record<string, string>>): Running {
-  const child = spawn(process.execPath, [START, role], {
+function run(role: string, env: Readonly<Record<string, string>>, options: readonly string[] = []): Running {
+  const child = spawn(process.execPath, [...options, START, role], {
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...env },
     stdio: ["ignore", "pipe", "pipe"],
   })
@@ -89,17 +94,21 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** One process on embedded parts. */
-export async function startStandalone(): Promise<Installation> {
+/** One process on embedded parts, started with these options of Node. */
+export async function startStandalone(options: readonly string[] = []): Promise<Installation> {
   const directory = await mkdtemp(join(tmpdir(), "posthorn-e2e-"))
   const dataDir = join(directory, ".posthorn")
   const [http, grpc] = [await freePort(), await freePort()]
-  const running = run("standalone", {
-    POSTHORN_DATA_DIR: dataDir,
-    POSTHORN_HTTP_PORT: `${http}`,
-    POSTHORN_GRPC_PORT: `${grpc}`,
-    LOG_LEVEL: "debug",
-  })
+  const running = run(
+    "standalone",
+    {
+      POSTHORN_DATA_DIR: dataDir,
+      POSTHORN_HTTP_PORT: `${http}`,
+      POSTHORN_GRPC_PORT: `${grpc}`,
+      LOG_LEVEL: "debug",
+    },
+    options,
+  )
   const httpUrl = `http://127.0.0.1:${http}`
   await ready(httpUrl, running)
   await eventually(() => running.output.includes("Posthorn is ready"), { timeoutMs: 20_000, what: "the welcome" })
@@ -123,34 +132,35 @@ export async function startStandalone(): Promise<Installation> {
 }
 
 export interface ServicesOptions {
-  /** Processes of the delivery service; default 1. */
-  readonly deliveries?: 1 | 2
+  /** Processes besides one of each service. */
+  readonly also?: readonly ServiceName[]
+  /** Opens a way to a port and answers the port that it begins at: the services reach Postgres and ClickHouse by it. */
+  readonly wayTo?: (port: number) => Promise<number>
 }
 
 /** The three services as processes of their own, on Kafka, a Postgres server and a ClickHouse server. */
-export async function startServices(brokers: readonly string[], { deliveries = 1 }: ServicesOptions = {}): Promise<Services> {
+export async function startServices(brokers: readonly string[], { also = [], wayTo }: ServicesOptions = {}): Promise<Services> {
   const dataDir = await mkdtemp(join(tmpdir(), "posthorn-e2e-"))
-  const postgresDir = join(dataDir, "postgres")
-  const [firstPostgres, clickhouse] = await Promise.all([
-    startEmbeddedPostgres({ dataDir: postgresDir }),
+  const [postgres, clickhouse] = await Promise.all([
+    startPostgres(join(dataDir, "postgres")),
     startEmbeddedClickHouse({ dataDir: join(dataDir, "clickhouse") }),
   ])
-  let postgres = firstPostgres
   const prefix = `e2e-${randomBytes(4).toString("hex")}.`
   const adminKey = randomBytes(24).toString("hex")
   const shared = {
     POSTHORN_HOST: "127.0.0.1",
     POSTHORN_KAFKA_BROKERS: brokers.join(),
     POSTHORN_TOPIC_PREFIX: prefix,
-    POSTHORN_POSTGRES_URL: postgres.url,
-    POSTHORN_CLICKHOUSE_URL: clickhouse.url,
+    POSTHORN_POSTGRES_URL: await byWay(postgres.url, wayTo),
+    POSTHORN_CLICKHOUSE_URL: await byWay(clickhouse.url, wayTo),
     POSTHORN_ADMIN_KEY: adminKey,
     POSTHORN_ENCRYPTION_KEYS: `k1:${randomBytes(32).toString("base64")}`,
     POSTHORN_ALLOW_PRIVATE_NETWORKS: "loopback",
     LOG_LEVEL: "debug",
   }
   const grpc = await freePort()
-  const processes = await startProcesses({ ...shared, POSTHORN_GRPC_PORT: `${grpc}` }, deliveries)
+  const processes = await startProcesses({ ...shared, POSTHORN_GRPC_PORT: `${grpc}` }, also)
+  const killedEngines = new Set<number>()
   return {
     ...processes,
     httpUrl: processes.urlOf("gateway"),
@@ -160,18 +170,16 @@ export async function startServices(brokers: readonly string[], { deliveries = 1
     clickhouseUrl: clickhouse.url,
     kafka: { brokers, prefix },
     directory: dataDir,
-    postgres: {
-      stop: () => postgres.stop(),
-      async start() {
-        postgres = await startEmbeddedPostgres({ dataDir: postgresDir, port: Number(new URL(postgres.url).port) })
-      },
-    },
+    postgres,
     clickhouse: {
       crash() {
         const pid = clickhouse.processId()
-        if (pid !== undefined) process.kill(pid, "SIGKILL")
+        if (pid === undefined) return
+        killedEngines.add(pid)
+        process.kill(pid, "SIGKILL")
       },
     },
+    kills: () => processes.kills() + postgres.kills() + killedEngines.size,
     async stop() {
       try {
         await processes.stop()
@@ -183,14 +191,42 @@ export async function startServices(brokers: readonly string[], { deliveries = 1
   }
 }
 
-interface Processes extends Pick<Services, "output" | "crash" | "kill" | "start" | "signal" | "stop"> {
+/** Where a server is reached by another way. */
+async function byWay(url: string, wayTo: ServicesOptions["wayTo"]): Promise<string> {
+  const way = new URL(url)
+  if (wayTo) way.port = `${await wayTo(Number(way.port))}`
+  return way.href
+}
+
+async function startPostgres(dataDir: string) {
+  let server = await startEmbeddedPostgres({ dataDir })
+  let kills = 0
+  const { url } = server
+  return {
+    url,
+    kills: () => kills,
+    stop: () => server.stop(),
+    async crash() {
+      const pid = Number((await readFile(join(dataDir, "cluster/postmaster.pid"), "utf8")).split("\n")[0])
+      process.kill(pid, "SIGKILL")
+      kills++
+      await server.crashed
+    },
+    async start() {
+      server = await startEmbeddedPostgres({ dataDir, port: Number(new URL(url).port) })
+    },
+  }
+}
+
+interface Processes extends Pick<Services, "output" | "crash" | "kill" | "retire" | "start" | "signal" | "kills" | "stop"> {
   urlOf(service: ServiceName): string
 }
 
-async function startProcesses(env: Readonly<Record<string, string>>, deliveries: 1 | 2): Promise<Processes> {
+async function startProcesses(env: Readonly<Record<string, string>>, also: readonly ServiceName[]): Promise<Processes> {
   const ports = new Map<ServiceName, number>()
   const running = new Map<ServiceName, Running>()
   const ended: string[] = []
+  let kills = 0
   const urlOf = (service: ServiceName): string => `http://127.0.0.1:${ports.get(service)}`
   const processOf = (service: ServiceName): Running => running.get(service) ?? absent(service)
   const start = async (service: ServiceName): Promise<void> => {
@@ -200,14 +236,24 @@ async function startProcesses(env: Readonly<Record<string, string>>, deliveries:
     running.set(service, started)
     await ready(urlOf(service), started)
   }
-  const kill = async (service: ServiceName): Promise<void> => {
-    await end(processOf(service), "SIGKILL")
+  const remove = async (service: ServiceName, signal: NodeJS.Signals): Promise<number | null> => {
+    const code = await end(processOf(service), signal)
     ended.push(processOf(service).output)
     running.delete(service)
+    return code
   }
-  // The first one makes the topics and the tables; the others find them.
-  await start("gateway")
-  await Promise.all([start("delivery"), start("projector"), ...(deliveries === 2 ? [start("delivery-2")] : [])])
+  const kill = async (service: ServiceName): Promise<void> => {
+    await remove(service, "SIGKILL")
+    kills++
+  }
+  try {
+    // The first one makes the topics and the tables; the others find them.
+    await start("gateway")
+    await Promise.all([start("delivery"), start("projector"), ...also.map(start)])
+  } catch (error) {
+    await Promise.all([...running.values()].map((each) => end(each, "SIGKILL")))
+    throw error
+  }
   return {
     urlOf,
     start,
@@ -216,7 +262,12 @@ async function startProcesses(env: Readonly<Record<string, string>>, deliveries:
       await kill(service)
       await start(service)
     },
+    async retire(service) {
+      const code = await remove(service, "SIGTERM")
+      if (code !== 0) throw new Error(`${service} ended with ${code}: ${ended.at(-1)?.slice(-1500)}`)
+    },
     signal: (service, signal) => void processOf(service).child.kill(signal),
+    kills: () => kills,
     output: () => [...ended, ...[...running.values()].map(({ output }) => output)].join("\n"),
     async stop() {
       const codes = await Promise.all([...running].map(async ([name, each]) => [name, await end(each, "SIGTERM")] as const))

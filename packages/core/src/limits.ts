@@ -212,7 +212,7 @@ export const RELEASE_RECORDS = 500
 /** How far apart retries of one time are spread, as a share of their wait, and at most: `RETRY_SPREAD_MS_MAX`. */
 export const RETRY_SPREAD = 0.02
 /** Small against what a tier's reader looks ahead, so that nothing is late for being behind another. */
-export const RETRY_SPREAD_MS_MAX = 100
+export const RETRY_SPREAD_MS_MAX = 50
 /** Longest `Retry-After` that is honoured. */
 export const RETRY_AFTER_MS_MAX = 24 * HOUR_MS
 /** The default schedule ends this long after the first attempt. */

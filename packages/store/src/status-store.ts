@@ -1,7 +1,11 @@
 import type { KnownEntity, Refusal, StatusRows } from "@posthorn/core"
+import type { Timestamp } from "@bufbuild/protobuf/wkt"
 import type {
+  DeadLetterFilter,
   Delivery,
+  DeliveryFacts,
   Event,
+  EventAccepted,
   GetEventPayloadResponse,
   ListDeadLettersRequest,
   ListDeadLettersResponse,
@@ -9,6 +13,7 @@ import type {
   ListDeliveriesResponse,
   ListEventsRequest,
   ListEventsResponse,
+  SubscriptionHealth,
 } from "@posthorn/proto"
 
 /** A partition of a topic of the log. */
@@ -57,6 +62,63 @@ export interface StatusReader {
   /** With its attempts, oldest first. */
   getDelivery(tenancy: Tenancy, deliveryId: string): Promise<Delivery | undefined>
   listDeadLetters(tenancy: Tenancy, request: ListDeadLettersRequest): Promise<ListDeadLettersResponse | Refusal>
+  /** How the endpoints of these subscriptions do; those that nothing is known of are left out. */
+  healthOf(subscriptionIds: readonly string[]): Promise<ReadonlyMap<string, SubscriptionHealth>>
+  /** What another try of a delivery is made of; `undefined` also while its event is not in the view. */
+  getRedelivery(tenancy: Tenancy, deliveryId: string): Promise<Redelivery | undefined>
+}
+
+export interface Redelivery {
+  /** Without attempts. */
+  readonly delivery: Delivery
+  /** As the view keeps it. */
+  readonly event: EventAccepted
+  /** Where the log had the event; `undefined` = not known. */
+  readonly place: { readonly partition: number; readonly offset: number } | undefined
+  /** The first attempt of the delivery's round; `undefined` = none has ended. */
+  readonly roundFirst: { readonly number: number; readonly startedAt: Timestamp | undefined } | undefined
+}
+
+/** A dead letter that nobody has done anything about. */
+export interface OpenDeadLetter {
+  /** Without the time at which the delivery was made. */
+  readonly delivery: DeliveryFacts
+  readonly round: number
+  /** Where the topic `dead-letters` has it. */
+  readonly partition: number
+  readonly offset: number
+  readonly place: DeadLetterPlace
+}
+
+/** Where a dead letter is among others, by age. */
+export interface DeadLetterPlace {
+  readonly diedAtMs: number
+  readonly identity: string
+}
+
+/** Dead letters for those who work through them. Records that nobody could read are never among them. */
+export interface DeadLetterQueue {
+  countOpen(filter: DeadLetterFilter): Promise<number>
+  /** At most so many that died no later than a time, oldest first, from behind a place on. */
+  listOpen(query: {
+    readonly filter: DeadLetterFilter
+    readonly diedBy: Timestamp
+    /** `undefined` = from the first. */
+    readonly after: DeadLetterPlace | undefined
+    readonly limit: number
+  }): Promise<readonly OpenDeadLetter[]>
+  /** How many dead letters tasks have redriven or discarded, by id of the task. */
+  countDone(taskIds: readonly string[]): Promise<ReadonlyMap<string, number>>
+  /** The next offset to project, by partition of a topic, of those that have been projected. */
+  projectedTo(topic: string): Promise<ReadonlyMap<number, number>>
+}
+
+export interface MutualExclusion {
+  /**
+   * Does work while nobody else who uses the database holds the name; resolves to `undefined` at once when somebody does. The work's
+   * signal is aborted when `signal` is, and when the hold may have been lost: at the latest after `STORE_HOLD_MS` somebody else may have it.
+   */
+  exclusively<Result>(name: string, work: (signal: AbortSignal) => Promise<Result>, signal: AbortSignal): Promise<Result | undefined>
 }
 
 /** An idempotency key with what is sent under it. */
@@ -106,7 +168,7 @@ export interface StatusKeeper {
 }
 
 /** The status views of the log, and the idempotency keys. All adapters pass `store-conformance`. All calls reject with `StoreUnavailable`. */
-export interface StatusStore extends StatusProjection, StatusReader, IdempotencyClaims, StatusKeeper {
+export interface StatusStore extends StatusProjection, StatusReader, DeadLetterQueue, MutualExclusion, IdempotencyClaims, StatusKeeper {
   ping(): Promise<void>
   /** Ends every connection; calls under way are waited for. */
   close(): Promise<void>

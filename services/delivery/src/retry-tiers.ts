@@ -64,7 +64,12 @@ export function createRetryTiers({ appender, clock, events, failed, isOver }: Re
         if (due?.dueAt === undefined) guard(partition, bury(partition, record))
         else {
           const dueAtMs = timestampMs(due.dueAt)
-          timer.add(wakeAt(tier, { appendedAtMs: record.appendedAtMs, dueAtMs, readAtMs: clock.nowMs() }), { record, dueAtMs, bulk: due.bulk, position: positionOf(due) })
+          timer.add(wakeAt(tier, { appendedAtMs: record.appendedAtMs, dueAtMs, readAtMs: clock.nowMs() }), {
+            record,
+            dueAtMs,
+            bulk: due.bulk,
+            position: positionOf(due),
+          })
         }
       }
       timer.run()

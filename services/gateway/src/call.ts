@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from "node:http"
 import type { DescMethodUnary, MessageShape } from "@bufbuild/protobuf"
 import type { PublishInput, Refusal } from "@posthorn/core"
+import type { AppendClass } from "@posthorn/log"
 import type { PublishResponse, Role } from "@posthorn/proto"
 
 /** Who calls. */
@@ -78,7 +79,7 @@ export interface IngestAccepted {
 /** Publishing. The doors make `Publish`, `PublishBatch` (an item at a time, all at once) and the ingest route of it. */
 export interface PublishPort {
   /** The caller has the role that `Publish` asks for. */
-  publish(input: PublishInput, call: Call): Promise<PublishResponse | Refusal>
+  publish(input: PublishInput, call: Call, appendClass?: AppendClass): Promise<PublishResponse | Refusal>
   /** Authenticates by itself. */
   ingest(input: IngestInput): Promise<IngestAccepted | Refusal>
 }

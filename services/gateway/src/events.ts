@@ -2,6 +2,7 @@ import { LATENCY_BUCKETS_SECONDS, type Logger, type Metrics } from "@posthorn/ru
 import type { DoorEvents } from "./call.ts"
 import { CODES } from "./error-boundary.ts"
 import type { PublishEvents } from "./publish/publish-context.ts"
+import type { TaskEvents } from "./tasks/task-context.ts"
 
 /** The only fields of this service's log lines. */
 export const LOG_FIELDS = [
@@ -15,6 +16,7 @@ export const LOG_FIELDS = [
   "httpUrl",
   "grpcAddress",
   "count",
+  "taskId",
 ] as const
 type Log = Logger<(typeof LOG_FIELDS)[number]>
 
@@ -43,6 +45,11 @@ export function gatewayEvents(log: Log, metrics: Metrics) {
     name: "posthorn_ingest_unclaimed_total",
     help: "Events whose sender's own id could not be checked because the store was away.",
   })
+  const worked = metrics.counter({
+    name: "posthorn_task_dead_letters_total",
+    help: "Dead letters that tasks have redriven or discarded.",
+    labels: { kind: ["redrive", "discard"] },
+  })
   const doors: DoorEvents = {
     requestFinished({ door, method, code, durationMs, requestId }) {
       requests.add(1, { door, code })
@@ -59,9 +66,19 @@ export function gatewayEvents(log: Log, metrics: Metrics) {
       log.warn("event goes on without its key: the store is away", { eventId, error: cause })
     },
   }
+  const tasks: TaskEvents = {
+    taskAdvanced: (taskId, kind, count) => {
+      worked.add(count, { kind })
+      log.debug("task advanced", { taskId, count })
+    },
+    deadLettersGone: (taskId, count) => log.warn("the log holds these dead letters no more: they cannot be sent again", { taskId, count }),
+    taskInterrupted: (taskId, cause) => log.warn("task was interrupted; it goes on later", { taskId, error: cause }),
+    taskDone: (taskId) => log.info("task is done", { taskId }),
+  }
   return {
     ...doors,
     ...publish,
+    ...tasks,
     configUndecodable: (offset: number, cause: unknown): void =>
       log.error("record of config could not be decoded; it is passed over", { offset, error: cause }),
     started: (addresses: { httpUrl: string; grpcAddress: string }): void => log.info("gateway started", addresses),

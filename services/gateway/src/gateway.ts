@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises"
 import type { Crypto } from "@posthorn/core"
 import { followConfig, type EventLog } from "@posthorn/log"
 import { checkHealth, type Clock, type Metrics, type SecretBox } from "@posthorn/runtime"
-import type { IdempotencyClaims, StatusReader } from "@posthorn/store"
+import type { DeadLetterQueue, IdempotencyClaims, MutualExclusion, StatusReader } from "@posthorn/store"
 import { createAuthenticate } from "./access/authenticate.ts"
 import { authorize } from "./access/authorize.ts"
 import type { Access } from "./call.ts"
@@ -15,6 +15,7 @@ import { KeyedAcceptance } from "./publish/keyed-acceptance.ts"
 import { createPublish } from "./publish/publish.ts"
 import { createVerifySender } from "./publish/verify-sender.ts"
 import { createHandlers } from "./rpc/handlers.ts"
+import { TaskRunner } from "./tasks/task-runner.ts"
 
 export { gatewayEvents, LOG_FIELDS as gatewayLogFields } from "./events.ts"
 
@@ -26,7 +27,7 @@ export interface GatewayOptions {
   readonly corsOrigins: readonly string[]
   readonly operatorKey: string
   readonly log: EventLog
-  readonly store: StatusReader & IdempotencyClaims & Pinged
+  readonly store: StatusReader & DeadLetterQueue & MutualExclusion & IdempotencyClaims & Pinged
   readonly analytics: Pinged
   readonly box: SecretBox
   readonly crypto: Crypto
@@ -48,11 +49,16 @@ export interface Gateway {
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { host, log, store, box, crypto, clock, events, metrics } = options
   const { nowMs } = clock
-  const config = await followConfig(log, { onUndecodable: ({ offset }, cause) => events.configUndecodable(offset, cause) })
+  let tasks: TaskRunner | undefined = undefined
+  const config = await followConfig(log, {
+    onChange: (changes) => tasks?.changed(changes),
+    onUndecodable: ({ offset }, cause) => events.configUndecodable(offset, cause),
+  })
   const { table } = config
   const access: Access = { authenticate: createAuthenticate({ table, box, operatorKey: options.operatorKey, nowMs }), authorize }
   const newId = createNewId(nowMs)
-  const publishing = { log, config, claims: store, reader: store, nowMs, newId, pause: async (ms: number) => pause(ms), events }
+  const waiting = { pause: async (ms: number) => pause(ms) }
+  const publishing = { log, config, claims: store, reader: store, nowMs, newId, events, ...waiting }
   const keyed = new KeyedAcceptance(publishing)
   const checks = healthChecks({ log, store, analytics: options.analytics, monotonicMs: clock.monotonicMs })
   const doors = await openDoors({
@@ -61,10 +67,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     grpcPort: options.grpcPort,
     corsOrigins: options.corsOrigins,
     access,
-    handlers: createHandlers({ config, box, nowMs, newId, judgeUrl: options.judgeUrl, reader: store }),
+    handlers: createHandlers({ config, box, nowMs, newId, log, judgeUrl: options.judgeUrl, reader: store, ...waiting }),
     publish: {
       publish: createPublish(publishing, keyed),
-      ingest: createIngest(publishing, keyed, createVerifySender({ access, box, crypto, nowMs })),
+      ingest: createIngest(publishing, keyed, createVerifySender({ access, box, crypto, nowMs: () => clock.wallMs() })),
     },
     events,
     probes: {
@@ -81,11 +87,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   })
   const named = host.includes(":") ? `[${host}]` : host
   const addresses = { httpUrl: `http://${named}:${doors.httpPort}`, grpcAddress: `${named}:${doors.grpcPort}` }
+  tasks = new TaskRunner({ log, config, store, nowMs, events })
   events.started(addresses)
   return {
     ...addresses,
     async stop() {
-      await doors.close()
+      await Promise.all([doors.close(), tasks?.stop()])
       await config.close()
       events.stopped()
     },

@@ -1,4 +1,6 @@
-import { load, startGateway, startListening } from "../processes.ts"
+import { startGateway } from "../posthorn.ts"
+import { load, startListening } from "../processes.ts"
+import type { Verdict } from "../figures.ts"
 import { compareInRounds } from "../rounds.ts"
 import { openTenant } from "../tenant.ts"
 
@@ -7,7 +9,7 @@ const CONNECTIONS = 256
 const BODY = JSON.stringify({ type: "bench.event", data: { text: "x".repeat(560) } })
 
 /** Events acknowledged by the log, against a server that reads a body and answers. The gateway runs alone: this lane is the accept path. */
-export async function ingestHttp(): Promise<void> {
+export async function ingestHttp(): Promise<readonly Verdict[]> {
   const posthorn = await startGateway()
   const bare = await startListening("bare-http.ts")
   try {
@@ -19,7 +21,7 @@ export async function ingestHttp(): Promise<void> {
       if (port === posthorn.httpPort) Object.assign(latency, { p50Ms: result.p50Ms, p99Ms: result.p99Ms })
       return result.answers / result.seconds
     }
-    await compareInRounds({
+    return await compareInRounds({
       name: "ingest-http",
       about: `durable-acked POST /v1/events, ${CONNECTIONS} connections, ${BODY.length} B, against bare node:http that reads and answers 202`,
       goal: { first: 0.4, aim: 0.6 },

@@ -1,14 +1,16 @@
-import { load, startPosthorn } from "../processes.ts"
-import { measureInRounds, quantile } from "../rounds.ts"
+import { startPosthorn } from "../posthorn.ts"
+import { load } from "../processes.ts"
+import { quantile, type Verdict } from "../figures.ts"
+import { measureInRounds } from "../rounds.ts"
 import { startSink } from "../start-sink.ts"
-import { PACE, pacedBody } from "../paced.ts"
+import { assertSent, PACE, pacedBody } from "../paced.ts"
 import { openTenant } from "../tenant.ts"
 
 const FOR_MS = 20_000
 const WARM_UP_MS = 10_000
 
 /** From the moment an event is sent until its delivery has arrived, while nothing queues. */
-export async function latency(): Promise<void> {
+export async function latency(): Promise<readonly Verdict[]> {
   const posthorn = await startPosthorn()
   const sink = await startSink()
   try {
@@ -17,11 +19,14 @@ export async function latency(): Promise<void> {
     const measure = async (forMs: number) => {
       await sink.forget()
       const sent = await load({ ...plan, forMs })
-      if (sent.wrong + sent.unsent > 0) throw new Error(`${sent.wrong} answers were not 202, ${sent.unsent} events were not sent`)
-      const { waits } = await sink.waitFor(sent.answers, 30_000)
+      assertSent(sent)
+      const {
+        waits: { "/timed": waits = [] },
+      } = await sink.waitFor(sent.answers, 30_000)
+      if (waits.length !== sent.answers) throw new Error(`${waits.length} requests came of ${sent.answers} events`)
       return { p50Ms: quantile(waits, 0.5), p99Ms: quantile(waits, 0.99), maxMs: quantile(waits, 1), acceptedP50Ms: sent.p50Ms }
     }
-    await measureInRounds({
+    return await measureInRounds({
       name: "latency",
       about: `publish until arrived, one endpoint, open loop of ${PACE.perSecond}/s for ${FOR_MS / 1000} s, projection on`,
       goals: { p50Ms: { first: 5, aim: 2.4 }, p99Ms: { first: 20, aim: 6 } },

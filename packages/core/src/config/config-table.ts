@@ -1,4 +1,5 @@
 import type { Application, Key, SigningSecret, Subscription, Task } from "@posthorn/proto"
+import { PackedSubscriptions } from "./packed-subscriptions.ts"
 import { SortedIds } from "./sorted-ids.ts"
 
 /** What `config` holds, as last changed. The messages are shared with everybody who asks: never change them. */
@@ -54,17 +55,18 @@ interface Owned {
 
 /** Every application, key and subscription: the fold of the `config` topic, kept in memory by every service. Only `evolve` changes it. */
 export class ConfigTable {
-  readonly #entities = new Map<string, Entity>()
+  readonly #entities = new Map<string, Exclude<Entity, SubscriptionEntity>>()
+  readonly #subscriptions = new PackedSubscriptions()
   readonly #applications = new SortedIds()
   readonly #owned = new Map<string, Owned>()
 
   /** 0 = there is no such entity. */
   version(id: string): number {
-    return this.#entities.get(id)?.version ?? 0
+    return this.#entities.get(id)?.version ?? this.#subscriptions.version(id)
   }
 
   entity(id: string): Entity | undefined {
-    return this.#entities.get(id)
+    return this.#entities.get(id) ?? this.#subscriptions.get(id)
   }
 
   application(id: string): ApplicationEntity | undefined {
@@ -78,8 +80,7 @@ export class ConfigTable {
   }
 
   subscription(id: string): SubscriptionEntity | undefined {
-    const entity = this.#entities.get(id)
-    return entity?.kind === "subscription" ? entity : undefined
+    return this.#subscriptions.get(id)
   }
 
   task(id: string): TaskEntity | undefined {
@@ -109,8 +110,9 @@ export class ConfigTable {
   /** Adds an entity or takes the place of the one with its id. The application that owns it must be there. */
   put(entity: Entity): EntityChange {
     const id = idOf(entity)
-    const before = this.#entities.get(id)
-    this.#entities.set(id, entity)
+    const before = this.entity(id)
+    if (entity.kind === "subscription") this.#subscriptions.put(entity, this.#sharedId(applicationIdOf(entity)))
+    else this.#entities.set(id, entity)
     if (entity.kind === "application") {
       this.#applications.add(id)
       if (before === undefined) this.#owned.set(id, { keys: new SortedIds(), subscriptions: new SortedIds(), tasks: new SortedIds() })
@@ -122,9 +124,9 @@ export class ConfigTable {
 
   /** Removes an entity; an application goes with everything that it owns. */
   remove(id: string): readonly EntityChange[] {
-    const before = this.#entities.get(id)
+    const before = this.entity(id)
     if (before === undefined) return []
-    this.#entities.delete(id)
+    this.#delete(id)
     if (before.kind !== "application") {
       this.#idsBeside(before)?.remove(id)
       return [{ before, after: undefined }]
@@ -133,13 +135,23 @@ export class ConfigTable {
     const owned = this.#owned.get(id)
     for (const ids of owned ? [owned.subscriptions, owned.keys, owned.tasks] : []) {
       for (const each of ids) {
-        changes.push({ before: this.#entities.get(each), after: undefined })
-        this.#entities.delete(each)
+        changes.push({ before: this.entity(each), after: undefined })
+        this.#delete(each)
       }
     }
     this.#owned.delete(id)
     this.#applications.remove(id)
     return [...changes, { before, after: undefined }]
+  }
+
+  #delete(id: string): void {
+    this.#entities.delete(id)
+    this.#subscriptions.remove(id)
+  }
+
+  /** One text for all that an application owns. */
+  #sharedId(applicationId: string): string {
+    return this.application(applicationId)?.application.id ?? applicationId
   }
 
   #idsBeside(entity: Exclude<Entity, ApplicationEntity>): SortedIds | undefined {

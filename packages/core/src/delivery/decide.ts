@@ -127,7 +127,8 @@ export function letterOf(due: DeliveryDue, { state, settledAt }: DeliverySettled
     reason: DeadLetterReason.EXHAUSTED,
     error: "requests to the endpoint failed for as long as the schedule lasts, so that this one was not made",
     ...(settledAt ? { deadAt: settledAt } : {}),
-    content: { case: "delivery", value: due },
+    // As it was last tried: this try was not made, and its number is the next round's.
+    content: { case: "delivery", value: { ...due, attempt: due.attempt - 1 } },
   })
 }
 

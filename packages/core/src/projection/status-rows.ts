@@ -119,11 +119,9 @@ function foldRecord(fold: Fold, record: ProjectedRecord): void {
     case "dead-letters":
       foldDeadLetter(fold, message, { partition, offset })
       break
-    case "control": {
-      const deed = controlDeed(message)
-      if (deed !== undefined) fold.audit.set(deed.identity, deed)
+    case "control":
+      addDeed(fold, controlDeed(message))
       break
-    }
     case "config":
       fold.changes.push({ offset, change: message })
   }
@@ -138,8 +136,11 @@ function foldHealth({ health }: Fold, { record }: AttemptRecord, offset: number)
 function foldRequeue(fold: Fold, { record }: AttemptRecord): void {
   if (record.case !== "requeued") return
   addSettlement(fold.settlements, redriven(record.value))
-  const deed = requeueDeed(record.value)
-  if (deed !== undefined) fold.audit.set(deed.identity, deed)
+  addDeed(fold, requeueDeed(record.value))
+}
+
+function addDeed({ audit }: Fold, deed: AuditRow | undefined): void {
+  if (deed !== undefined && !audit.has(deed.identity)) audit.set(deed.identity, deed)
 }
 
 function foldDeadLetter(fold: Fold, letter: DeadLetterRecord, { partition, offset }: RecordPosition): void {

@@ -48,12 +48,14 @@ export function retentionTests(fixture: () => StoreFixture): void {
 
     test("dead letters stay as long as the log has them", async () => {
       const under = await fixture().openEmpty()
-      await projectRecords(under.store, recordsOf(messagesOf(sampleOf(1, { statuses: [410], end: "dead" }))))
+      await projectRecords(under.store, recordsOf(messagesOf(sampleOf(1, { statuses: [410], end: "dead", fate: ["discarded"] }))))
       expect(await under.store.retain({ nowMs: NOON_MS + 29 * DAY_MS, retentionHours: 72 })).toMatchObject({
         deadLetters: 0,
         dropped: ["20310506"],
       })
       expect(await under.store.retain({ nowMs: NOON_MS + 31 * DAY_MS, retentionHours: 72 })).toMatchObject({ deadLetters: 1 })
+      const { dead_letters: letters, dead_letter_settlements: settlements, subscription_health: health } = await under.dump()
+      expect([letters, settlements, health]).toEqual([[], [], []])
       await under.close()
     })
   })

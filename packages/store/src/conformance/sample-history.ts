@@ -3,7 +3,9 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt"
 import { deliveryIdOf, attemptIdOf, formatId, partitionOf, type Decoded, type ProjectedRecord } from "@posthorn/core"
 import {
   AttemptRecordSchema,
+  BreakerState,
   ConfigChangedSchema,
+  ControlRecordSchema,
   DeadLetterReason,
   DeadLetterRecordSchema,
   DeliveryState,
@@ -21,7 +23,10 @@ export interface SampleEvent {
   readonly statuses: readonly number[]
   /** What ends it after those: a 2xx among `statuses` delivers. */
   readonly end: "none" | "dead" | "cancelled"
+  /** What is done about it after that: a new round, by a person or a task, or its dead letter discarded. In this order. */
+  readonly fate?: readonly ("retried" | "redriven" | "discarded")[]
   readonly createdAtMs?: number
+  readonly diedAtMs?: number
   readonly text?: string
 }
 
@@ -29,7 +34,7 @@ export const PARTITIONS = 3
 /** Noon of some day. */
 export const NOON_MS = Date.UTC(2031, 4, 6, 12)
 
-const idOf = (kind: "application" | "subscription" | "event" | "key", number: number): string =>
+export const idOf = (kind: "application" | "subscription" | "event" | "key" | "task", number: number): string =>
   formatId(
     kind,
     Uint8Array.from({ length: 16 }, (_, index) => (index === 15 ? number & 255 : index === 14 ? number >> 8 : 0)),
@@ -106,12 +111,13 @@ export function messagesOf(sample: SampleEvent): Message[] {
           attempt,
           state,
           reason,
+          health: healthAfter(delivered ? 0 : number),
           ...(state === DeliveryState.RETRYING ? { nextAttemptAt: at(number + 1) } : {}),
         },
       }),
     )
     if (state === DeliveryState.DEAD) messages.push(deadLetterOf(sample, { statusCode, attempt: number, event, partition }))
-    if (delivered) return messages
+    if (delivered) return [...messages, ...afterwards(sample, delivery, partition)]
   }
   const cancelled = {
     delivery,
@@ -122,7 +128,45 @@ export function messagesOf(sample: SampleEvent): Message[] {
     settledAt: timestampFromMs(createdAtMs + 99_000),
   }
   if (sample.end === "cancelled") messages.push(outcome({ case: "settled", value: cancelled }))
-  return messages
+  return [...messages, ...afterwards(sample, delivery, partition)]
+}
+
+export const TASK = "tsk_1"
+
+function afterwards({ fate = [], statuses }: SampleEvent, delivery: object, partition: number): Message[] {
+  const actor = { id: "operator", requestId: "r" }
+  const settledAt = timestampFromMs(NOON_MS + 200_000)
+  return fate.map((what): Message => {
+    if (what === "discarded") {
+      const value = { delivery, round: 1, reason: "seen", taskId: TASK, actor }
+      const message = create(DeadLetterRecordSchema, { deadAt: settledAt, content: { case: "discarded", value: value as never } })
+      return { topic: "dead-letters", partition, message }
+    }
+    const again = { delivery, round: 2, attemptCount: statuses.length, dueAt: settledAt, requeuedAt: settledAt, actor }
+    const value = { ...again, taskId: what === "redriven" ? TASK : "" }
+    return { topic: "attempts", partition, message: create(AttemptRecordSchema, { record: { case: "requeued", value: value as never } }) }
+  })
+}
+
+const healthAfter = (failures: number) => ({
+  state: failures < 3 ? BreakerState.CLOSED : BreakerState.OPEN,
+  reason: failures === 0 ? "" : "answers 503",
+  since: timestampFromMs(NOON_MS),
+  ...(failures < 3 ? {} : { nextProbeAt: timestampFromMs(NOON_MS + 60_000) }),
+  consecutiveFailures: failures,
+})
+
+/** Somebody wants a waiting try not to be made, or to be made now. */
+export function controlOf(sample: SampleEvent, what: "cancel" | "run"): Message {
+  const [created, outcome] = messagesOf({ ...sample, statuses: [], end: "none", fate: [] })
+  if (created?.topic !== "events" || outcome?.topic !== "attempts") throw new Error("an event and its delivery come first")
+  const asked = { requestedAt: timestampFromMs(NOON_MS), actor: { id: "operator", requestId: "r" } }
+  const due = { deliveryId: deliveryOf(sample), subscriptionId: subscriptionOf(sample.subscription), round: 1, event: created.message }
+  const record =
+    what === "run"
+      ? { case: "run", value: { due, ...asked } }
+      : { case: "cancel", value: { delivery: outcome.message.record.value?.delivery, round: 1, attempt: 1, ...asked } }
+  return { topic: "control", partition: outcome.partition, message: create(ControlRecordSchema, { record: record as never }) }
 }
 
 function deadLetterOf(sample: SampleEvent, more: { statusCode: number; attempt: number; event: object; partition: number }): Message {
@@ -132,7 +176,7 @@ function deadLetterOf(sample: SampleEvent, more: { statusCode: number; attempt: 
     reason: DeadLetterReason.EXHAUSTED,
     error: "exhausted",
     statusCode,
-    deadAt: timestampFromMs(NOON_MS + sample.number),
+    deadAt: timestampFromMs(sample.diedAtMs ?? NOON_MS + sample.number),
     content: { case: "delivery", value: due },
   })
   return { topic: "dead-letters", partition, message }
@@ -173,6 +217,19 @@ export function keyChange(numbers: { key: number; application: number }, version
     lastFour: "abcd",
   }
   return configChange(key.id, version, { case: "key", value: { key, tokenHash: CANARY } })
+}
+
+export function taskChange(numbers: { task: number; application: number }, version: number): Message {
+  const task = {
+    id: idOf("task", numbers.task),
+    applicationId: applicationOf(numbers.application),
+    kind: 1,
+    state: version + 1,
+    filter: "{}",
+    ratePerSecond: 100,
+    total: 7n,
+  }
+  return configChange(task.id, version, { case: "task", value: { task } })
 }
 
 export const deletion = (id: string, version: number): Message => configChange(id, version, { case: "deleted", value: {} })

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe } from "vitest"
 import { claimTests } from "./claim-tests.ts"
+import { controlTests } from "./control-tests.ts"
+import { exclusionTests } from "./exclusion-tests.ts"
 import { outageTests } from "./outage-tests.ts"
 import { projectionTests } from "./projection-tests.ts"
 import { readerTests } from "./reader-tests.ts"
@@ -22,7 +24,9 @@ export function storeConformance(name: string, open: () => Promise<StoreFixture>
     }
     projectionTests(current)
     readerTests(current)
+    controlTests(current)
     claimTests(current)
+    exclusionTests(current)
     retentionTests(current)
     outageTests(current)
   })

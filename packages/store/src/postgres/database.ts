@@ -75,7 +75,7 @@ export class Database implements Session {
     } catch (error) {
       // Whatever went wrong, the connection may be in the middle of something.
       client?.release(true)
-      throw isUnavailable(error) ? new StoreUnavailable("the status store cannot be reached", error) : error
+      throw unavailable(error)
     }
   }
 
@@ -107,6 +107,10 @@ const getTypeParser: typeof pg.types.getTypeParser = (type, format) =>
 
 /** Of the connection, rolled back for others' sake, lack of resources, operator's intervention, not in the right state, the system. */
 const UNAVAILABLE = /^(?:08|40|53|55|57|58)/
+
+/** What is thrown for an error of the driver. */
+export const unavailable = (error: unknown): unknown =>
+  isUnavailable(error) ? new StoreUnavailable("the status store cannot be reached", error) : error
 
 /** Errors without a code of the database come from the network, the driver's timeouts or the pool; unless they are a mistake of ours. */
 function isUnavailable(error: unknown): boolean {

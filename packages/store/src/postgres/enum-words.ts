@@ -1,13 +1,19 @@
 import type { DescEnum, EnumShape } from "@bufbuild/protobuf"
 import {
+  BodyStyleSchema,
+  BreakerStateSchema,
   DeadLetterReasonSchema,
+  DeadLetterStateSchema,
   DeliveryStateSchema,
   ErrorClassSchema,
   OutcomeSchema,
   PayloadValidationSchema,
   RoleSchema,
+  SignatureStyleSchema,
+  SourceSchemeSchema,
+  TaskKindSchema,
+  TaskProgressSchema,
 } from "@posthorn/proto"
-import { BodyStyleSchema, SignatureStyleSchema, SourceSchemeSchema } from "@posthorn/proto"
 
 /** The values of an enum as the short lower-case words that tables hold. */
 export interface EnumWords<Value> {
@@ -29,6 +35,10 @@ export const deliveryStates = wordsOf(DeliveryStateSchema)
 export const outcomes = wordsOf(OutcomeSchema)
 export const errorClasses = wordsOf(ErrorClassSchema)
 export const deadLetterReasons = wordsOf(DeadLetterReasonSchema)
+export const deadLetterStates = wordsOf(DeadLetterStateSchema)
+export const breakerStates = wordsOf(BreakerStateSchema)
+export const taskKinds = wordsOf(TaskKindSchema)
+export const taskProgresses = wordsOf(TaskProgressSchema)
 export const payloadValidations = wordsOf(PayloadValidationSchema)
 export const roles = wordsOf(RoleSchema)
 export const signatureStyles = wordsOf(SignatureStyleSchema)

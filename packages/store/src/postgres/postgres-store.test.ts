@@ -8,7 +8,19 @@ import { storeConformance, type StoreFixture, type StoreUnderTest } from "../con
 import { startEmbeddedPostgres, type EmbeddedPostgresOptions } from "../embedded/embedded-postgres.ts"
 import { createPostgresStore } from "./postgres-store.ts"
 
-const TABLES = ["applications", "subscriptions", "api_keys", "audit_log", "events", "deliveries", "attempts", "dead_letters"]
+const TABLES = [
+  "applications",
+  "subscriptions",
+  "subscription_health",
+  "api_keys",
+  "tasks",
+  "audit_log",
+  "events",
+  "deliveries",
+  "attempts",
+  "dead_letters",
+  "dead_letter_settlements",
+]
 
 async function openFixture(more: Partial<EmbeddedPostgresOptions>): Promise<StoreFixture> {
   const dataDir = await mkdtemp(join(tmpdir(), "posthorn-store-"))

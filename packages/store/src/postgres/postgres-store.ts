@@ -3,10 +3,14 @@ import type { StatusStore } from "../status-store.ts"
 import { createClaims } from "./claims.ts"
 import { Database } from "./database.ts"
 import { Days } from "./days.ts"
+import { createDeadLetterQueue } from "./dead-letter-queue.ts"
+import { exclusively } from "./exclusively.ts"
 import { createProjection } from "./projection.ts"
 import { listDeadLetters } from "./read-dead-letters.ts"
 import { deliveriesOfEvent, getDelivery, listDeliveries } from "./read-deliveries.ts"
 import { getEvent, getPayload, listEvents } from "./read-events.ts"
+import { healthOf } from "./read-health.ts"
+import { getRedelivery } from "./read-redelivery.ts"
 import { createKeeper } from "./retain.ts"
 
 export interface PostgresStoreOptions {
@@ -24,6 +28,8 @@ export function createPostgresStore({ url, connections = limits.STORE_CONNECTION
     ...createProjection(database, days),
     ...createClaims(database),
     ...createKeeper(database, days),
+    ...createDeadLetterQueue(database),
+    exclusively: (name, work, signal) => exclusively({ url, name, signal }, work),
     listEvents: (tenancy, request) => listEvents(database, tenancy, request),
     getEvent: (tenancy, eventId) => getEvent(database, tenancy, eventId),
     getPayload: (tenancy, eventId) => getPayload(database, tenancy, eventId),
@@ -31,6 +37,8 @@ export function createPostgresStore({ url, connections = limits.STORE_CONNECTION
     listDeliveries: (tenancy, request) => listDeliveries(database, tenancy, request),
     getDelivery: (tenancy, deliveryId) => getDelivery(database, tenancy, deliveryId),
     listDeadLetters: (tenancy, request) => listDeadLetters(database, tenancy, request),
+    healthOf: (subscriptionIds) => healthOf(database, subscriptionIds),
+    getRedelivery: (tenancy, deliveryId) => getRedelivery(database, tenancy, deliveryId),
     async ping() {
       await database.run({ name: "ping", text: "select 1", values: [] })
     },

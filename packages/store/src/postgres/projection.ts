@@ -6,9 +6,11 @@ import { bigintColumn, integerColumn, textColumn } from "./column.ts"
 import type { Database, Session, Statement } from "./database.ts"
 import { dayOf, type Days } from "./days.ts"
 import { configStatements } from "./write-config.ts"
-import { upsertDeadLetters } from "./upsert-dead-letters.ts"
+import { insertAudit } from "./insert-audit.ts"
+import { deadLetterStatements } from "./upsert-dead-letters.ts"
 import { upsertAttempts, upsertDeliveries } from "./upsert-deliveries.ts"
 import { upsertEvents } from "./upsert-events.ts"
+import { upsertHealth } from "./upsert-health.ts"
 
 /** There is no table for a row's day. */
 const NO_PARTITION = "23514"
@@ -18,6 +20,7 @@ export function createProjection(database: Database, days: Days): StatusProjecti
     database.transaction(async (session) => {
       // The rows and the positions are lost together or not at all, and the log has them again: there is no need to wait for the disk.
       await session.run({ text: "set local synchronous_commit to off", values: [] })
+      await session.run({ name: "positions-lock", text: LOCK, values: [integerColumn(ranges.map(({ partition }) => partition))] })
       if ((await session.count(movePositions(ranges))) !== ranges.length) return undefined
       await writeRows(session, rows)
       return "done" as const
@@ -55,13 +58,15 @@ async function writeRows(session: Session, rows: StatusRows): Promise<void> {
     upsertEvents(rows.events),
     upsertDeliveries(rows.deliveries),
     upsertAttempts(rows.attempts),
-    upsertDeadLetters(rows.deadLetters),
+    upsertHealth(rows.health),
+    ...deadLetterStatements(rows.deadLetters, rows.settlements),
+    insertAudit(rows.audit),
   ]
   for (const statement of statements) if (statement !== undefined) await session.run(statement)
 }
 
 function daysOf({ events, deliveries, attempts }: StatusRows): ReadonlySet<string> {
-  const times = [...events.map((event) => event.acceptedAt), ...[...deliveries, ...attempts].map(({ facts }) => facts.createdAt)]
+  const times = [...events.map(({ event }) => event.acceptedAt), ...[...deliveries, ...attempts].map(({ facts }) => facts.createdAt)]
   return new Set(times.flatMap((time) => (time === undefined ? [] : [dayOf(timestampMs(time))])))
 }
 
@@ -89,24 +94,27 @@ const POSITIONS = `
   join posthorn.projector_offset o using (topic, partition)
   order by asked.place`
 
-/** Rows are locked in one order, so that two projectors that meet wait for each other instead of blocking each other. */
+/**
+ * Positions are locked in one order, so that two projectors that meet wait for each other instead of blocking each other; and those of every
+ * topic of a partition number at once, because a dead letter and what became of it are in two topics and neither may miss the other.
+ */
+const LOCK = `
+  select from posthorn.projector_offset
+  where partition = any($1::integer[])
+  order by topic, partition
+  for update`
+
 const MOVE = `
-  with held as (
-    select o.topic, o.partition, moved.next_offset
-    from posthorn.projector_offset o
-    join unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[]) as moved (topic, partition, first_offset, next_offset) using (topic, partition)
-    where o.next_offset = moved.first_offset
-    order by o.topic, o.partition
-    for update of o
-  )
   update posthorn.projector_offset o
-  set next_offset = held.next_offset
-  from held
-  where o.topic = held.topic and o.partition = held.partition`
+  set next_offset = moved.next_offset
+  from unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[]) as moved (topic, partition, first_offset, next_offset)
+  where o.topic = moved.topic and o.partition = moved.partition and o.next_offset = moved.first_offset`
 
 const KNOWN_ENTITIES = `
   select 'application' as kind, id, id as "applicationId", version from posthorn.applications where id = any($1::text[])
   union all
   select 'key', id, application_id, version from posthorn.api_keys where id = any($1::text[])
   union all
-  select 'subscription', id, application_id, version from posthorn.subscriptions where id = any($1::text[])`
+  select 'subscription', id, application_id, version from posthorn.subscriptions where id = any($1::text[])
+  union all
+  select 'task', id, application_id, version from posthorn.tasks where id = any($1::text[])`

@@ -1,12 +1,12 @@
 import { create } from "@bufbuild/protobuf"
 import { timestampFromDate } from "@bufbuild/protobuf/wkt"
 import { isRefusal, type Refusal } from "@posthorn/core"
-import { DeadLetterSchema, ListDeadLettersResponseSchema } from "@posthorn/proto"
-import type { DeadLetter, ListDeadLettersRequest, ListDeadLettersResponse } from "@posthorn/proto"
+import { DeadLetterSchema, DeadLetterState, ListDeadLettersResponseSchema } from "@posthorn/proto"
+import type { DeadLetter, DeadLetterFilter, ListDeadLettersRequest, ListDeadLettersResponse } from "@posthorn/proto"
 import type { Tenancy } from "../status-store.ts"
 import type { Session } from "./database.ts"
-import { deadLetterReasons } from "./enum-words.ts"
-import { readPage, when, withinTenancy, type Listed } from "./page.ts"
+import { deadLetterReasons, deadLetterStates } from "./enum-words.ts"
+import { readPage, when, withinTenancy, type Condition, type Listed } from "./page.ts"
 
 interface DeadLetterRow extends Listed {
   readonly identity: string
@@ -21,10 +21,16 @@ interface DeadLetterRow extends Listed {
   readonly error: string
   readonly status_code: number
   readonly attempt_count: number
+  readonly round: number
+  readonly state: string
+  readonly settled_at: Date | null
+  readonly discard_reason: string
+  readonly task_id: string
 }
 
 const SELECT = `
-  select identity, partition, log_offset, delivery_id, application_id, event_id, subscription_id, event_type, reason, error, status_code, attempt_count, created_at
+  select identity, partition, log_offset, delivery_id, application_id, event_id, subscription_id, event_type, reason, error, status_code, attempt_count,
+    round, state, settled_at, discard_reason, task_id, created_at
   from posthorn.dead_letters`
 
 export async function listDeadLetters(
@@ -37,10 +43,8 @@ export async function listDeadLetters(
     idColumn: "identity",
     conditions: [
       withinTenancy(tenancy),
-      when("application_id =", request.applicationId),
-      when("subscription_id =", request.subscriptionId),
-      when("event_id =", request.eventId),
-      when("reason =", request.reason === 0 ? "" : deadLetterReasons.word(request.reason)),
+      when("state =", deadLetterStates.word(request.state || DeadLetterState.OPEN)),
+      ...deadLetterConditions(request),
     ],
     pageSize: request.pageSize,
     pageToken: request.pageToken,
@@ -48,6 +52,19 @@ export async function listDeadLetters(
   if (isRefusal(page)) return page
   return create(ListDeadLettersResponseSchema, { deadLetters: page.rows.map(deadLetterOf), nextPageToken: page.nextPageToken })
 }
+
+/** What lists and tasks filter by. */
+export const deadLetterConditions = (filter: Omit<DeadLetterFilter, "$typeName">): readonly (Condition | undefined)[] => [
+  when("application_id =", filter.applicationId),
+  when("subscription_id =", filter.subscriptionId),
+  when("event_id =", filter.eventId),
+  when("delivery_id =", filter.deliveryId),
+  when("event_type =", filter.type),
+  when("reason =", filter.reason === 0 ? "" : deadLetterReasons.word(filter.reason)),
+  when("status_code =", filter.statusCode),
+  when("created_at >=", filter.since),
+  when("created_at <", filter.until),
+]
 
 function deadLetterOf(row: DeadLetterRow): DeadLetter {
   return create(DeadLetterSchema, {
@@ -62,5 +79,10 @@ function deadLetterOf(row: DeadLetterRow): DeadLetter {
     attemptCount: row.attempt_count,
     createdAt: timestampFromDate(row.created_at),
     position: `dead-letters/${row.partition}/${row.log_offset}`,
+    round: row.round,
+    state: deadLetterStates.value(row.state),
+    discardReason: row.discard_reason,
+    taskId: row.task_id,
+    ...(row.settled_at === null ? {} : { settledAt: timestampFromDate(row.settled_at) }),
   })
 }

@@ -9,7 +9,7 @@ import type { Session } from "./database.ts"
 import { deliveryStates, errorClasses, outcomes } from "./enum-words.ts"
 import { conjunction, readPage, when, withinTenancy, type Listed } from "./page.ts"
 
-interface DeliveryRow extends Listed {
+export interface DeliveryRow extends Listed {
   readonly id: string
   readonly application_id: string
   readonly event_id: string
@@ -22,11 +22,12 @@ interface DeliveryRow extends Listed {
   readonly reason: string
   readonly next_attempt_at: Date | null
   readonly finished_at: Date | null
+  readonly round: number
 }
 
 const SELECT = `
   select id, application_id, event_id, subscription_id, event_type, state, attempt_count, last_status_code, last_error, reason,
-    created_at, next_attempt_at, finished_at
+    created_at, next_attempt_at, finished_at, round
   from posthorn.deliveries`
 
 export async function listDeliveries(
@@ -79,7 +80,7 @@ function present<Fields extends Readonly<Record<string, unknown>>>(
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 }
 
-function deliveryOf(row: DeliveryRow, attempts: Attempt[] = []): Delivery {
+export function deliveryOf(row: DeliveryRow, attempts: Attempt[] = []): Delivery {
   return create(DeliverySchema, {
     id: row.id,
     applicationId: row.application_id,
@@ -91,6 +92,7 @@ function deliveryOf(row: DeliveryRow, attempts: Attempt[] = []): Delivery {
     lastStatusCode: row.last_status_code ?? 0,
     lastError: row.last_error ?? "",
     reason: row.reason,
+    round: row.round,
     attempts,
     ...present({ createdAt: time(row.created_at), nextAttemptAt: time(row.next_attempt_at), finishedAt: time(row.finished_at) }),
   })

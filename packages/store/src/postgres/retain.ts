@@ -15,7 +15,10 @@ export function createKeeper(database: Database, days: Days): StatusKeeper {
         const done = await days.drop(day)
         ;(done ? dropped : kept).push(day)
       }
-      const deadLetters = await deleteOld(database, DELETE_DEAD_LETTERS, nowMs - (TOPIC_FACTS["dead-letters"].retentionMs ?? Infinity))
+      const deadBeforeMs = nowMs - (TOPIC_FACTS["dead-letters"].retentionMs ?? Infinity)
+      const deadLetters = await deleteOld(database, DELETE_DEAD_LETTERS, deadBeforeMs)
+      await deleteOld(database, DELETE_SETTLEMENTS, deadBeforeMs)
+      await deleteOld(database, DELETE_HEALTH, deadBeforeMs)
       const claims = await deleteOld(database, DELETE_CLAIMS, nowMs - limits.IDEMPOTENCY_WINDOW_MS)
       return { dropped, kept, deadLetters, claims }
     },
@@ -38,6 +41,25 @@ const DELETE_DEAD_LETTERS = {
   text: `
     delete from posthorn.dead_letters
     where identity = any (array(select identity from posthorn.dead_letters where created_at < $1 order by created_at limit $2))`,
+}
+
+/** No sooner than the letter, which was there first. */
+const DELETE_SETTLEMENTS = {
+  name: "dead-letter-settlements-delete-old",
+  text: `
+    delete from posthorn.dead_letter_settlements
+    where identity = any (array(select identity from posthorn.dead_letter_settlements where settled_at < $1 order by settled_at limit $2))`,
+}
+
+/** Of subscriptions that are gone for good: a late attempt may tell of one after it was deleted. */
+const DELETE_HEALTH = {
+  name: "subscription-health-delete-old",
+  text: `
+    delete from posthorn.subscription_health
+    where subscription_id = any (array(
+      select subscription_id from posthorn.subscription_health h
+      where (since is null or since < $1) and not exists (select from posthorn.subscriptions where id = h.subscription_id)
+      limit $2))`,
 }
 
 const DELETE_CLAIMS = {

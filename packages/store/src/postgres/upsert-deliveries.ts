@@ -8,12 +8,13 @@ import { deliveryStates, errorClasses, outcomes } from "./enum-words.ts"
 const UPSERT_DELIVERIES = `
   insert into posthorn.deliveries as held (
     id, application_id, event_id, subscription_id, event_type, state, attempt_count, last_status_code, last_error, reason,
-    created_at, next_attempt_at, finished_at, sequence)
+    created_at, next_attempt_at, finished_at, sequence, round)
   select * from unnest(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::integer[], $9::text[], $10::text[],
-    $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::bigint[])
+    $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::bigint[], $15::integer[])
   on conflict (created_at, id) do update set
     state = excluded.state,
+    round = excluded.round,
     attempt_count = excluded.attempt_count,
     last_status_code = coalesce(excluded.last_status_code, held.last_status_code),
     last_error = coalesce(excluded.last_error, held.last_error),
@@ -43,6 +44,7 @@ export function upsertDeliveries(rows: readonly DeliveryRow[]): Statement | unde
       timeColumn(rows.map(({ nextAttemptAt }) => nextAttemptAt)),
       timeColumn(rows.map(({ finishedAt }) => finishedAt)),
       bigintColumn(rows.map(({ sequence }) => sequence)),
+      integerColumn(rows.map(({ round }) => round)),
     ],
   }
 }

@@ -1,20 +1,25 @@
-import type { EventAccepted } from "@posthorn/proto"
-import { bytesColumn, integerColumn, jsonColumn, textColumn, timeColumn } from "./column.ts"
+import type { EventStatusRow } from "@posthorn/core"
+import { bigintColumn, booleanColumn, bytesColumn, integerColumn, jsonColumn, textColumn, timeColumn } from "./column.ts"
 import type { Statement } from "./database.ts"
 
 /** An event never changes: a copy that is there already stays. */
+const COLUMNS = `
+  id, application_id, type, content_type, size_bytes, payload, metadata, idempotency_key, only_subscription_id, created_at, occurred_at, deliver_at,
+  operational, config_position, log_partition, log_offset`
 const UPSERT = `
-  insert into posthorn.events (
-    id, application_id, type, content_type, size_bytes, payload, metadata, idempotency_key, only_subscription_id, created_at, occurred_at, deliver_at)
-  select id, application_id, type, content_type, size_bytes, payload, metadata::jsonb, idempotency_key, only_subscription_id, created_at, occurred_at, deliver_at
+  insert into posthorn.events (${COLUMNS})
+  select
+    id, application_id, type, content_type, size_bytes, payload, metadata::jsonb, idempotency_key, only_subscription_id, created_at, occurred_at, deliver_at,
+    operational, config_position, log_partition, log_offset
   from unnest(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bytea[], $7::text[], $8::text[], $9::text[],
-    $10::timestamptz[], $11::timestamptz[], $12::timestamptz[])
-  as row (id, application_id, type, content_type, size_bytes, payload, metadata, idempotency_key, only_subscription_id, created_at, occurred_at, deliver_at)
+    $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::boolean[], $14::bigint[], $15::integer[], $16::bigint[])
+  as row (${COLUMNS})
   on conflict (created_at, id) do nothing`
 
-export function upsertEvents(events: readonly EventAccepted[]): Statement | undefined {
-  if (events.length === 0) return undefined
+export function upsertEvents(rows: readonly EventStatusRow[]): Statement | undefined {
+  if (rows.length === 0) return undefined
+  const events = rows.map(({ event }) => event)
   return {
     name: "events-upsert",
     text: UPSERT,
@@ -31,6 +36,10 @@ export function upsertEvents(events: readonly EventAccepted[]): Statement | unde
       timeColumn(events.map((event) => event.acceptedAt)),
       timeColumn(events.map((event) => event.occurredAt)),
       timeColumn(events.map((event) => event.deliverAt)),
+      booleanColumn(events.map((event) => event.operational)),
+      bigintColumn(events.map((event) => Number(event.configPosition))),
+      integerColumn(rows.map(({ partition }) => partition)),
+      bigintColumn(rows.map(({ offset }) => offset)),
     ],
   }
 }

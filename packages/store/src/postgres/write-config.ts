@@ -1,23 +1,25 @@
-import type { ApplicationEntity, AuditRow, ConfigRows, KeyEntity, SubscriptionEntity } from "@posthorn/core"
+import type { ApplicationEntity, KeyEntity, StatusRows, SubscriptionEntity } from "@posthorn/core"
 import { bigintColumn, booleanColumn, integerColumn, jsonColumn, textColumn, timeColumn } from "./column.ts"
 import type { Statement } from "./database.ts"
 import { bodyStyles, payloadValidations, roles, signatureStyles, sourceSchemes } from "./enum-words.ts"
+import { upsertTasks } from "./upsert-tasks.ts"
 
 /** The statements that carry changes of the configuration out, in the order in which they have to run. */
-export function configStatements({ removed, put, audit }: ConfigRows): readonly (Statement | undefined)[] {
+export function configStatements({ removed, put }: StatusRows["config"]): readonly (Statement | undefined)[] {
   return [
     removed.length === 0 ? undefined : { name: "config-remove", text: REMOVE, values: [textColumn(removed)] },
     upsertApplications(put.filter((entity) => entity.kind === "application")),
     upsertSubscriptions(put.filter((entity) => entity.kind === "subscription")),
     upsertKeys(put.filter((entity) => entity.kind === "key")),
-    insertAudit(audit),
+    upsertTasks(put.filter((entity) => entity.kind === "task")),
   ]
 }
 
 /** An application takes what it owns with it. */
 const REMOVE = `
   with applications as (delete from posthorn.applications where id = any($1::text[])),
-  subscriptions as (delete from posthorn.subscriptions where id = any($1::text[]) or application_id = any($1::text[]))
+  subscriptions as (delete from posthorn.subscriptions where id = any($1::text[]) or application_id = any($1::text[])),
+  tasks as (delete from posthorn.tasks where id = any($1::text[]) or application_id = any($1::text[]))
   delete from posthorn.api_keys where id = any($1::text[]) or application_id = any($1::text[])`
 
 const UPSERT_APPLICATIONS = `
@@ -52,23 +54,25 @@ function upsertApplications(entities: readonly ApplicationEntity[]): Statement |
 const UPSERT_SUBSCRIPTIONS = `
   insert into posthorn.subscriptions as held (
     id, application_id, url, method, header_names, event_types, enabled, disabled_reason, signature_style, body_style, source_scheme, retry_policy,
-    timeout_ms, rate_limit_count, rate_limit_period_seconds, concurrency, metadata, description, signed, created_at, updated_at, version)
+    timeout_ms, rate_limit_count, rate_limit_period_seconds, rate_limit_burst, concurrency, metadata, description, signed, paused, created_at, updated_at, version)
   select
     id, application_id, url, method, array(select jsonb_array_elements_text(header_names::jsonb)), array(select jsonb_array_elements_text(event_types::jsonb)),
     enabled, disabled_reason, signature_style, body_style, source_scheme, retry_policy::jsonb,
-    timeout_ms, rate_limit_count, rate_limit_period_seconds, concurrency, metadata::jsonb, description, signed, created_at, updated_at, version
+    timeout_ms, rate_limit_count, rate_limit_period_seconds, rate_limit_burst, concurrency, metadata::jsonb, description, signed, paused, created_at, updated_at, version
   from unnest(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
-    $13::integer[], $14::integer[], $15::integer[], $16::integer[], $17::text[], $18::text[], $19::boolean[], $20::timestamptz[], $21::timestamptz[], $22::bigint[])
+    $13::integer[], $14::integer[], $15::integer[], $16::integer[], $17::integer[], $18::text[], $19::text[], $20::boolean[], $21::boolean[],
+    $22::timestamptz[], $23::timestamptz[], $24::bigint[])
   as row (
     id, application_id, url, method, header_names, event_types, enabled, disabled_reason, signature_style, body_style, source_scheme, retry_policy,
-    timeout_ms, rate_limit_count, rate_limit_period_seconds, concurrency, metadata, description, signed, created_at, updated_at, version)
+    timeout_ms, rate_limit_count, rate_limit_period_seconds, rate_limit_burst, concurrency, metadata, description, signed, paused, created_at, updated_at, version)
   on conflict (id) do update set
     url = excluded.url, method = excluded.method, header_names = excluded.header_names, event_types = excluded.event_types,
     enabled = excluded.enabled, disabled_reason = excluded.disabled_reason, signature_style = excluded.signature_style, body_style = excluded.body_style,
     source_scheme = excluded.source_scheme, retry_policy = excluded.retry_policy, timeout_ms = excluded.timeout_ms,
-    rate_limit_count = excluded.rate_limit_count, rate_limit_period_seconds = excluded.rate_limit_period_seconds, concurrency = excluded.concurrency,
-    metadata = excluded.metadata, description = excluded.description, signed = excluded.signed,
+    rate_limit_count = excluded.rate_limit_count, rate_limit_period_seconds = excluded.rate_limit_period_seconds,
+    rate_limit_burst = excluded.rate_limit_burst, concurrency = excluded.concurrency,
+    metadata = excluded.metadata, description = excluded.description, signed = excluded.signed, paused = excluded.paused,
     created_at = excluded.created_at, updated_at = excluded.updated_at, version = excluded.version
   where excluded.version > held.version`
 
@@ -101,10 +105,12 @@ function upsertSubscriptions(entities: readonly SubscriptionEntity[]): Statement
       integerColumn(subscriptions.map(({ timeoutMs }) => timeoutMs)),
       integerColumn(subscriptions.map(({ rateLimit }) => rateLimit?.count)),
       integerColumn(subscriptions.map(({ rateLimit }) => rateLimit?.periodSeconds)),
+      integerColumn(subscriptions.map(({ rateLimit }) => rateLimit?.burst)),
       integerColumn(subscriptions.map(({ concurrency }) => concurrency)),
       jsonColumn(subscriptions.map(({ metadata }) => metadata)),
       textColumn(subscriptions.map(({ description }) => description)),
       booleanColumn(entities.map(({ secrets }) => secrets.length > 0)),
+      booleanColumn(subscriptions.map(({ paused }) => paused)),
       timeColumn(subscriptions.map(({ createdAt }) => createdAt)),
       timeColumn(subscriptions.map(({ updatedAt }) => updatedAt)),
       bigintColumn(entities.map(({ version }) => version)),
@@ -138,31 +144,6 @@ function upsertKeys(entities: readonly KeyEntity[]): Statement | undefined {
       timeColumn(keys.map(({ expiresAt }) => expiresAt)),
       timeColumn(keys.map(({ revokedAt }) => revokedAt)),
       bigintColumn(entities.map(({ version }) => version)),
-    ],
-  }
-}
-
-const INSERT_AUDIT = `
-  insert into posthorn.audit_log (config_offset, change_id, kind, entity_id, application_id, action, version, actor, request_id, changed_at)
-  select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[], $10::timestamptz[])
-  on conflict (config_offset) do nothing`
-
-function insertAudit(rows: readonly AuditRow[]): Statement | undefined {
-  if (rows.length === 0) return undefined
-  return {
-    name: "audit-log-insert",
-    text: INSERT_AUDIT,
-    values: [
-      bigintColumn(rows.map(({ offset }) => offset)),
-      textColumn(rows.map(({ change }) => change.changeId)),
-      textColumn(rows.map(({ kind }) => kind)),
-      textColumn(rows.map(({ change }) => change.entityId)),
-      textColumn(rows.map(({ applicationId }) => applicationId)),
-      textColumn(rows.map(({ action }) => action)),
-      bigintColumn(rows.map(({ version }) => version)),
-      textColumn(rows.map(({ change }) => change.actor?.id ?? "")),
-      textColumn(rows.map(({ change }) => change.actor?.requestId ?? "")),
-      timeColumn(rows.map(({ change }) => change.changedAt)),
     ],
   }
 }

@@ -27,7 +27,7 @@ const context: ChangeContext = { changeId: "c", nowMs: 0, actor: { id: "operator
 function given({ expiresAtMs }: { expiresAtMs?: number } = {}) {
   const table = new ConfigTable()
   const token = makeToken(KEY)
-  const take = (change: ReturnType<typeof decideRevokeKey>) => void (change && !isRefusal(change) && evolveConfig(table, change))
+  const take = (change: ReturnType<typeof decideRevokeKey>) => void (change && !isRefusal(change) && evolveConfig(table, change, 0))
   take(decideCreateApplication({ id: APPLICATION, application: create(ApplicationSchema, { name: "shop" }) }, context))
   const key = create(KeySchema, { role: Role.VIEWER, ...(expiresAtMs === undefined ? {} : { expiresAt: timestampFromMs(expiresAtMs) }) })
   take(

@@ -1,4 +1,4 @@
-import { noSuch, refuse, type ConfigTable, type KeyEntity, type Refusal, type SubscriptionEntity } from "@posthorn/core"
+import { noSuch, refuse, type ConfigTable, type KeyEntity, type Refusal, type SubscriptionEntity, type TaskEntity } from "@posthorn/core"
 import type { Tenancy } from "@posthorn/store"
 import type { Caller } from "../call.ts"
 
@@ -29,6 +29,11 @@ export function ownedKey(
 ): KeyEntity | Refusal {
   const entity = table.key(keyId)
   return entity !== undefined && entity.key.applicationId === applicationId && owns(caller, applicationId) ? entity : noSuch("key")
+}
+
+export function ownedTask(table: ConfigTable, caller: Caller, id: string): TaskEntity | Refusal {
+  const entity = table.task(id)
+  return entity !== undefined && owns(caller, entity.task.applicationId) ? entity : noSuch("task")
 }
 
 /** Whose rows a list or a look-up may answer. The operator may leave the application open. */

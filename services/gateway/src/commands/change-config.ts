@@ -23,5 +23,5 @@ export async function changeConfig(
 
 function kindOf({ state }: ConfigChanged): Entity["kind"] {
   const kind = state.case === "deleted" ? state.value.kind : state.case
-  return kind === "application" || kind === "key" ? kind : "subscription"
+  return kind === "application" || kind === "key" || kind === "task" ? kind : "subscription"
 }

@@ -14,6 +14,9 @@ import { refusalOf } from "../error-boundary.ts"
 
 const NAME = methodName(IngestService.method.publishBatch)
 
+/** A larger batch gives way to what others publish meanwhile. */
+const LIVE_EVENTS_MAX = 50
+
 /** Publishes events at the same time, so that the log can take them together. One that is refused, or fails, fails alone. */
 export type PublishBatch = (inputs: readonly (PublishInput | Refusal)[], call: Call) => Promise<PublishBatchResponse | Refusal>
 
@@ -22,10 +25,11 @@ export function publishBatchOf(port: PublishPort, events: DoorEvents): PublishBa
     const refused = refuseCount(inputs.length)
     if (refused !== undefined) return refused
     const causes = new Set<unknown>()
+    const appendClass = inputs.length > LIVE_EVENTS_MAX ? "bulk" : "live"
     const one = async (input: PublishInput | Refusal): Promise<PublishResult> => {
       if (isRefusal(input)) return resultOf(input)
       return resultOf(
-        await port.publish(input, call).catch((cause: unknown) => {
+        await port.publish(input, call, appendClass).catch((cause: unknown) => {
           causes.add(cause)
           return refusalOf(cause)
         }),

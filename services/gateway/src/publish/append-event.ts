@@ -1,11 +1,11 @@
 import { toBinary } from "@bufbuild/protobuf"
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire"
 import { EventAcceptedSchema, type EventAccepted } from "@posthorn/proto"
-import type { LogAppender } from "@posthorn/log"
+import type { AppendClass, LogAppender } from "@posthorn/log"
 
 /** Resolves once the event is in the log: from then on it is accepted. Rejects with `LogUnavailable`. */
-export async function appendEvent(log: LogAppender, event: EventAccepted): Promise<void> {
-  await log.append([{ topic: "events", key: `${event.applicationId}/${event.eventId}`, value: encode(event) }])
+export async function appendEvent(log: LogAppender, event: EventAccepted, appendClass?: AppendClass): Promise<void> {
+  await log.append([{ topic: "events", key: `${event.applicationId}/${event.eventId}`, value: encode(event) }], appendClass)
 }
 
 const NO_PAYLOAD = new Uint8Array()

@@ -1,5 +1,6 @@
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt"
 import { assert, isRefusal, limits, refuse, type Refusal } from "@posthorn/core"
+import type { AppendClass } from "@posthorn/log"
 import type { EventAccepted } from "@posthorn/proto"
 import { StoreUnavailable, type Claim, type EarlierClaim } from "@posthorn/store"
 import { appendEvent } from "./append-event.ts"
@@ -16,6 +17,7 @@ export interface KeyedEvent {
    * log twice, with one id and so one delivery.
    */
   readonly storeOptional: boolean
+  readonly appendClass?: AppendClass | undefined
 }
 
 export interface Accepted {
@@ -66,15 +68,15 @@ export class KeyedAcceptance {
     const claim: Claim = { applicationId, key, eventId, bodyHash: hash, claimedAtMs: timestampMs(event.acceptedAt) }
     try {
       const earlier = await this.#settled(claim)
-      if (earlier === "new") return await this.#append(event, claim)
+      if (earlier === "new") return await this.#append(keyed, claim)
       if (!earlier.sameBody) return conflict()
       if (earlier.accepted) return { eventId: earlier.eventId, duplicate: true }
-      return await this.#resume(event, claim, earlier)
+      return await this.#resume(keyed, claim, earlier)
     } catch (cause) {
       if (!(cause instanceof StoreUnavailable)) throw cause
       if (!keyed.storeOptional) return storeAway()
       this.#context.events.claimPassedOver(eventId, cause)
-      await appendEvent(this.#context.log, event)
+      await appendEvent(this.#context.log, event, keyed.appendClass)
       return { eventId, duplicate: false }
     }
   }
@@ -93,7 +95,8 @@ export class KeyedAcceptance {
   }
 
   /** Somebody claimed the key and was not heard of again: the event is in the log or it is not. */
-  async #resume(event: EventAccepted, claim: Claim, earlier: EarlierClaim): Promise<Accepted> {
+  async #resume(keyed: KeyedEvent, claim: Claim, earlier: EarlierClaim): Promise<Accepted> {
+    const { event } = keyed
     const { applicationId } = claim
     const { eventId } = earlier
     const seen = await this.#context.reader.getEvent({ applicationId }, eventId)
@@ -101,14 +104,14 @@ export class KeyedAcceptance {
       // With the id and the time of the claim it is the same event, should the view come to see both.
       event.eventId = eventId
       event.acceptedAt = timestampFromMs(earlier.claimedAtMs)
-      return this.#append(event, claim)
+      return this.#append(keyed, claim)
     }
     await this.#remember(claim)
     return { eventId, duplicate: true }
   }
 
-  async #append(event: EventAccepted, claim: Claim): Promise<Accepted> {
-    await appendEvent(this.#context.log, event)
+  async #append({ event, appendClass }: KeyedEvent, claim: Claim): Promise<Accepted> {
+    await appendEvent(this.#context.log, event, appendClass)
     await this.#remember(claim)
     return { eventId: event.eventId, duplicate: false }
   }

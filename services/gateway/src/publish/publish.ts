@@ -10,7 +10,7 @@ import type { PublishContext } from "./publish-context.ts"
 /** Publishes to an application, for every subscription that matches. Rejects with `LogUnavailable`. */
 export const createPublish =
   (context: PublishContext, keyed: KeyedAcceptance): PublishPort["publish"] =>
-  async (given, call) => {
+  async (given, call, appendClass) => {
     const { config, nowMs, newId, events } = context
     const applicationId = applicationOf(config.table, call.caller, given.applicationId)
     if (isRefusal(applicationId)) return applicationId
@@ -20,8 +20,8 @@ export const createPublish =
     const event = acceptEvent(input, { eventId, nowMs: nowMs(), configPosition: config.position })
     if (isRefusal(event)) return event
     let accepted: Accepted | Refusal = { eventId, duplicate: false }
-    if (key === "") await appendEvent(context.log, event)
-    else accepted = await keyed.accept({ event, key, storeOptional: false })
+    if (key === "") await appendEvent(context.log, event, appendClass)
+    else accepted = await keyed.accept({ event, key, storeOptional: false, appendClass })
     if (isRefusal(accepted)) return accepted
     events.accepted("publish", accepted.duplicate)
     return create(PublishResponseSchema, { id: accepted.eventId, duplicate: accepted.duplicate })

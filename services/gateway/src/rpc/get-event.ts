@@ -5,14 +5,16 @@ import { tenancyOf } from "../access/tenancy.ts"
 import type { Handler } from "../call.ts"
 import type { RpcContext } from "./rpc-context.ts"
 import { unmatchedOf } from "./unmatched.ts"
+import { withPause } from "./with-pause.ts"
 
 export const getEvent =
   ({ config, reader }: RpcContext): Handler<typeof EventService.method.getEvent> =>
   async ({ eventId }, call) => {
     const tenancy = tenancyOf(config.table, call.caller)
     if (isRefusal(tenancy)) return tenancy
-    const [event, deliveries] = await Promise.all([reader.getEvent(tenancy, eventId), reader.deliveriesOfEvent(tenancy, eventId)])
+    const [event, found] = await Promise.all([reader.getEvent(tenancy, eventId), reader.deliveriesOfEvent(tenancy, eventId)])
     if (event === undefined) return noSuch("event")
+    const deliveries = found.map((delivery) => withPause(config.table, delivery))
     const unmatched = unmatchedOf(config.table, event, deliveries)
-    return create(GetEventResponseSchema, { event: create(EventSchema, { ...event, deliveries: [...deliveries], unmatched }) })
+    return create(GetEventResponseSchema, { event: create(EventSchema, { ...event, deliveries, unmatched }) })
   }

@@ -4,10 +4,13 @@ import { GetSubscriptionResponseSchema, type SubscriptionService } from "@postho
 import { ownedSubscription } from "../access/tenancy.ts"
 import type { Handler } from "../call.ts"
 import type { RpcContext } from "./rpc-context.ts"
+import { withHealth } from "./with-health.ts"
 
 export const getSubscription =
-  ({ config }: RpcContext): Handler<typeof SubscriptionService.method.getSubscription> =>
+  (context: RpcContext): Handler<typeof SubscriptionService.method.getSubscription> =>
   async (request, call) => {
-    const entity = ownedSubscription(config.table, call.caller, request.subscriptionId)
-    return isRefusal(entity) ? entity : create(GetSubscriptionResponseSchema, { subscription: entity.subscription })
+    const entity = ownedSubscription(context.config.table, call.caller, request.subscriptionId)
+    if (isRefusal(entity)) return entity
+    const [subscription = entity.subscription] = await withHealth(context, [entity.subscription])
+    return create(GetSubscriptionResponseSchema, { subscription })
   }

@@ -5,14 +5,19 @@ import { applicationOf } from "../access/tenancy.ts"
 import type { Handler } from "../call.ts"
 import { pageOf } from "./page.ts"
 import type { RpcContext } from "./rpc-context.ts"
+import { withHealth } from "./with-health.ts"
 
 export const listSubscriptions =
-  ({ config }: RpcContext): Handler<typeof SubscriptionService.method.listSubscriptions> =>
+  (context: RpcContext): Handler<typeof SubscriptionService.method.listSubscriptions> =>
   async (request, call) => {
+    const { config } = context
     const applicationId = applicationOf(config.table, call.caller, request.applicationId)
     if (isRefusal(applicationId)) return applicationId
     const page = pageOf(config.table.subscriptionsOf(applicationId), "subscription", request)
     if (isRefusal(page)) return page
     const subscriptions = page.ids.flatMap((id) => config.table.subscription(id)?.subscription ?? [])
-    return create(ListSubscriptionsResponseSchema, { subscriptions, nextPageToken: page.nextPageToken })
+    return create(ListSubscriptionsResponseSchema, {
+      subscriptions: await withHealth(context, subscriptions),
+      nextPageToken: page.nextPageToken,
+    })
   }

@@ -21,7 +21,7 @@ test("every subscription that was not sent an event is named with its reason, ne
   ]
   subscriptions.forEach((fields, number) => {
     const subscription = create(SubscriptionSchema, { id: idOf(number), applicationId, ...fields })
-    table.put({ kind: "subscription", version: 1, subscription, secrets: [], sourceSecret: "" })
+    table.put({ kind: "subscription", version: 1, subscription, secrets: [], sourceSecret: "", voidBefore: 0 })
   })
   const reasons = (...sentTo: number[]) =>
     unmatchedOf(

@@ -19,7 +19,7 @@ export const file_posthorn_log_v1_actor: GenFile = /*@__PURE__*/
  */
 export type Actor = Message<"posthorn.log.v1.Actor"> & {
   /**
-   * `operator`, a key id, or `delivery` for what Posthorn itself does (a 410 disables a subscription).
+   * `operator`, a key id, a task id, or `delivery` for what Posthorn itself does (a 410 disables a subscription).
    *
    * @generated from field: string id = 1;
    */

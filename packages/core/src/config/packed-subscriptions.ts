@@ -1,0 +1,79 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
+import { SubscriptionStateSchema } from "@posthorn/proto"
+import type { SubscriptionEntity } from "./config-table.ts"
+import { ByteArena, type Place } from "./byte-arena.ts"
+
+interface Packed extends Place {
+  readonly version: number
+  readonly voidBefore: number
+  readonly applicationId: string
+}
+
+/** Entities of each of two generations of those that were asked for lately. */
+const READ_MAX = 5000
+const WASTED_BYTES_MIN = 4 * 1024 * 1024
+
+/**
+ * Subscriptions by id, as bytes: a message of that many fields takes over a kilobyte as an object and a fifth of that encoded, and there may be a
+ * million. Those that are asked for again and again stay decoded.
+ */
+export class PackedSubscriptions {
+  readonly #packed = new Map<string, Packed>()
+  #arena = new ByteArena()
+  #recent = new Map<string, SubscriptionEntity>()
+  #earlier = new Map<string, SubscriptionEntity>()
+
+  /** 0 = there is none. */
+  version(id: string): number {
+    return this.#packed.get(id)?.version ?? 0
+  }
+
+  /** The same object again while it is asked for often, and never one that is changed. */
+  get(id: string): SubscriptionEntity | undefined {
+    const recent = this.#recent.get(id)
+    if (recent !== undefined) return recent
+    const packed = this.#packed.get(id)
+    if (packed === undefined) return undefined
+    const entity = this.#earlier.get(id) ?? this.#unpack(packed)
+    this.#remember(id, entity)
+    return entity
+  }
+
+  /** @param applicationId the text that all subscriptions of the application share */
+  put({ subscription, secrets, sourceSecret, version, voidBefore }: SubscriptionEntity, applicationId: string): void {
+    const { id } = subscription
+    this.remove(id)
+    const bytes = toBinary(SubscriptionStateSchema, create(SubscriptionStateSchema, { subscription, secrets: [...secrets], sourceSecret }))
+    this.#packed.set(id, { ...this.#arena.add(bytes), version, voidBefore, applicationId })
+    if (this.#arena.wasted > Math.max(WASTED_BYTES_MIN, this.#arena.used)) this.#move()
+  }
+
+  remove(id: string): void {
+    const packed = this.#packed.get(id)
+    if (packed === undefined) return
+    this.#arena.free(packed)
+    this.#packed.delete(id)
+    this.#recent.delete(id)
+    this.#earlier.delete(id)
+  }
+
+  #unpack(packed: Packed): SubscriptionEntity {
+    const { subscription, secrets, sourceSecret } = fromBinary(SubscriptionStateSchema, this.#arena.get(packed))
+    if (subscription === undefined) throw new Error("a subscription was packed")
+    const { version, voidBefore } = packed
+    return { kind: "subscription", version, subscription, secrets, sourceSecret, voidBefore }
+  }
+
+  #remember(id: string, entity: SubscriptionEntity): void {
+    this.#recent.set(id, entity)
+    if (this.#recent.size < READ_MAX) return
+    this.#earlier = this.#recent
+    this.#recent = new Map()
+  }
+
+  #move(): void {
+    const arena = new ByteArena()
+    for (const packed of this.#packed.values()) packed.at = arena.add(this.#arena.get(packed)).at
+    this.#arena = arena
+  }
+}

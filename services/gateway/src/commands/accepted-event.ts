@@ -1,0 +1,16 @@
+import { decode, type LogReader } from "@posthorn/log"
+import { EventAcceptedSchema, type EventAccepted } from "@posthorn/proto"
+import type { Redelivery } from "@posthorn/store"
+
+/** The event of a delivery as it was accepted: the log's own record, or what the view kept of it once the log has let it go. */
+export async function acceptedEvent(log: LogReader, { event, place }: Redelivery): Promise<EventAccepted> {
+  let accepted: EventAccepted | undefined
+  if (place !== undefined) {
+    const { partition, offset } = place
+    await log.read([{ topic: "events", partition, from: offset, to: offset + 1 }], (records) => {
+      for (const { value } of records) accepted = decode(EventAcceptedSchema, value)
+    })
+  }
+  // A log that was begun anew has something else there.
+  return accepted?.eventId === event.eventId ? accepted : event
+}

@@ -1,0 +1,20 @@
+import { create, toBinary } from "@bufbuild/protobuf"
+import { timestampFromMs } from "@bufbuild/protobuf/wkt"
+import { DeadLetterRecordSchema, type Task } from "@posthorn/proto"
+import type { OpenDeadLetter } from "@posthorn/store"
+import type { TaskContext } from "./task-context.ts"
+
+/** Takes dead letters off the list for good; answers how many. */
+export async function discard({ log, nowMs, events }: TaskContext, task: Task, letters: readonly OpenDeadLetter[]): Promise<number> {
+  const deadAt = timestampFromMs(nowMs())
+  const { id: taskId, reason } = task
+  await log.append(
+    letters.map(({ delivery, round }) => {
+      const value = { delivery, round, reason, taskId, actor: { id: taskId } }
+      const record = create(DeadLetterRecordSchema, { deadAt, content: { case: "discarded", value } })
+      return { topic: "dead-letters", key: delivery.subscriptionId, value: toBinary(DeadLetterRecordSchema, record) }
+    }),
+  )
+  events.taskAdvanced(taskId, "discard", letters.length)
+  return letters.length
+}
