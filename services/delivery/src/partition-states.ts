@@ -1,5 +1,5 @@
 import type { Breaker } from "@posthorn/core"
-import type { LogGroups, LogReader, OwnedPartition } from "@posthorn/log"
+import type { LogGroups, LogReader, OwnedPartition, PartitionLag } from "@posthorn/log"
 import type { Clock } from "@posthorn/runtime"
 import { readControl } from "./control.ts"
 import type { PartitionState } from "./partition-state.ts"
@@ -11,9 +11,6 @@ export interface PartitionStatesOptions {
   readonly clock: Clock
   readonly events: DeliveryEvents
 }
-
-/** Topics of the group whose records are tries. */
-const TRY_TOPICS = ["deliveries", "deliveries.bulk", "control"] as const
 
 interface Held {
   readonly state: PartitionState
@@ -59,8 +56,8 @@ export class PartitionStates {
   async #read(partition: number, state: PartitionState): Promise<void> {
     const { log, clock, events } = this.#options
     await readControl(log, partition, state)
-    const committed = (await log.lag("delivery", TRY_TOPICS)).filter((each) => each.partition === partition)
-    await readTries({ log, tries: state.tries, partition, committed, nowMs: clock.nowMs() })
+    const sources = await sourcesOf(log, partition)
+    await readTries({ log, tries: state.tries, partition, sources, nowMs: clock.nowMs() })
     events.takenOver(partition, state.tries.known)
   }
 
@@ -72,4 +69,14 @@ export class PartitionStates {
   forgetWishes(nowMs: number): void {
     for (const { state } of this.#held.values()) state.tries.forgetWishes(nowMs)
   }
+}
+
+/**
+ * Where copies of a partition's tries may come from: events that are routed again, tries of any partition whose end is written again, for what
+ * that tells an application, and wishes. What waits in a retry tier is no copy; what was moved out of one is committed within seconds.
+ */
+async function sourcesOf(log: LogGroups, partition: number): Promise<readonly PartitionLag[]> {
+  const everywhere = [await log.lag("router", ["events"]), await log.lag("delivery", ["deliveries", "deliveries.bulk"])]
+  const here = (await log.lag("delivery", ["control"])).filter((each) => each.partition === partition)
+  return [...everywhere.flat(), ...here]
 }

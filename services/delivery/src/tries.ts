@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf"
-import { limits, tryKey, type Topic } from "@posthorn/core"
-import type { LogReader } from "@posthorn/log"
+import { limits, tryKey } from "@posthorn/core"
+import type { LogReader, PartitionLag } from "@posthorn/log"
 import { decode } from "@posthorn/log"
 import {
   AttemptFinishedSchema,
@@ -168,25 +168,23 @@ const COPY: Known = { kind: "copy" }
 export interface TakeOver {
   readonly log: LogReader
   readonly tries: Tries
+  /** Of `attempts`: the number of the partition that is taken over. */
   readonly partition: number
-  /** The next offset to read of each topic whose records are tries. */
-  readonly committed: readonly { readonly topic: Topic; readonly committed: number; readonly high: number }[]
+  /** Where copies of its tries may still come from. */
+  readonly sources: readonly PartitionLag[]
   readonly nowMs: number
 }
 
 /**
  * Reads from the tail of `attempts` which tries of a partition ended under its owners before: everything since `COPIES_LATE_MS` before
- * the oldest record of any of its topics that is not committed, for copies that are still on their way. `attempts` has the same partitions,
- * so it is the partition of the same number.
+ * the oldest record that is not committed where copies come from. `attempts` has the same partitions, so it is the partition of the same number.
  */
-export async function readTries({ log, tries, partition: number, committed, nowMs }: TakeOver): Promise<void> {
+export async function readTries({ log, tries, partition: number, sources, nowMs }: TakeOver): Promise<void> {
   let oldestMs = nowMs
-  for (const { topic, committed: from, high } of committed) {
-    if (high <= from) continue
-    await log.read(
-      [{ topic, partition: number, from, to: from + 1 }],
-      ([record]) => void (oldestMs = Math.min(oldestMs, record?.appendedAtMs ?? nowMs)),
-    )
+  for (const { topic, partition, committed, high } of sources) {
+    if (high <= committed) continue
+    const first = { topic, partition, from: committed, to: committed + 1 }
+    await log.read([first], ([record]) => void (oldestMs = Math.min(oldestMs, record?.appendedAtMs ?? nowMs)))
   }
   const to = (await log.ends("attempts"))[number]?.high ?? 0
   const from = await log.offsetAt("attempts", number, oldestMs - COPIES_LATE_MS)

@@ -9,14 +9,17 @@ const DELAYS: readonly (readonly [RetryTier, number])[] = [
   ["retry.5m", 5 * MINUTE_MS],
   ["retry.1m", 1 * MINUTE_MS],
 ]
-/** Share of a tier's delay that may be missing: a wait of 60 s belongs to `retry.1m` although 59.99 s are left when it is chosen. */
-const TOLERANCE = 0.02
+/**
+ * How much of a tier's delay may be missing: a wait of 60 s belongs to `retry.1m` although 59.99 s are left when it is chosen. So much may records of
+ * a tier be out of order, and what has left a tier wait for one before it to be committed.
+ */
+const MISSING_MS_MAX = 1 * SECOND_MS
 
 export const tierDelayMs = (tier: RetryTier): number => DELAYS.find(([name]) => name === tier)?.[1] ?? 5 * SECOND_MS
 
 /** The largest tier whose delay does not overshoot the wait; `retry.5s` takes whatever is sooner. */
 export function tierFor(waitMs: number): RetryTier {
-  return DELAYS.find(([, delayMs]) => waitMs >= delayMs * (1 - TOLERANCE))?.[0] ?? "retry.5s"
+  return DELAYS.find(([, delayMs]) => waitMs >= delayMs - MISSING_MS_MAX)?.[0] ?? "retry.5s"
 }
 
 /** How long a record stays at least, unless it is due: where the log's clock is behind, it would go round without end otherwise. */
