@@ -1,7 +1,15 @@
 /** Identifiers: a prefix that says what it is, and 16 bytes as 26 characters of base 32 (Crockford's alphabet, lower case), which sort as the bytes do. */
 import { v5 } from "uuid"
 
-export const ID_PREFIXES = { application: "app", subscription: "sub", event: "evt", delivery: "dlv", attempt: "att", key: "key", task: "tsk" } as const
+export const ID_PREFIXES = {
+  application: "app",
+  subscription: "sub",
+  event: "evt",
+  delivery: "dlv",
+  attempt: "att",
+  key: "key",
+  task: "tsk",
+} as const
 export type IdKind = keyof typeof ID_PREFIXES
 
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"

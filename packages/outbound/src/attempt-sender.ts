@@ -20,7 +20,7 @@ export interface Phases {
   readonly total: number
 }
 
-/** An answer was read, whatever its status. */
+/** An answer was read to its end, or to the bound on its body, whatever its status. Still on its way at the deadline it is none, a 2xx too. */
 export interface Answer {
   readonly kind: "answer"
   readonly statusCode: number
@@ -37,7 +37,7 @@ export interface Answer {
 export interface NoAnswer {
   readonly kind: "none"
   readonly errorClass: ErrorClass
-  /** For people; never holds an address that the guard refused. */
+  /** For people. Says of a timeout what it interrupted; never holds an address that the guard refused. */
   readonly error: string
   readonly phases: Phases
 }

@@ -1,3 +1,4 @@
+export { type Certificate, certificateFor } from "./certificates.ts"
 export { eventually, type EventuallyOptions } from "./eventually.ts"
 export { addresses, type DnsQuestion, type DnsReply, type DnsServer, startDnsServer } from "./dns-server.ts"
 export {
@@ -13,6 +14,11 @@ export {
   reset,
   startReceiver,
 } from "./receiver.ts"
+export { flood, OK, type RawBehaviour, type RawEndpoint, startRawEndpoint } from "./raw-endpoint.ts"
+export { type Direction, startTcpProxy, type TcpProxy, type TcpProxyOptions } from "./tcp-proxy.ts"
+export { openZoo, zoo, zooEndpoint } from "./zoo/zoo.ts"
+export { type Expected, type OpenEndpoint, ZOO_TIMEOUT_MS, type ZooEndpoint } from "./zoo/zoo-endpoint.ts"
+export type { ZooGrounds } from "./zoo/zoo-grounds.ts"
 export { type Kafka, type KafkaOptions, startKafka } from "./kafka/kafka.ts"
 export type { KafkaBroker } from "./kafka/kafka-broker.ts"
 export { type KafkaForTests, kafkaForTests } from "./kafka/kafka-for-tests.ts"

@@ -58,7 +58,11 @@ export class Outcomes {
 
   /** An owner before has ended this try: only what follows may be missing, and twice is recognised. */
   async follow(job: Job, ended: Ended): Promise<void> {
-    await this.append(job, followUp(job.due, ended, this.#options.operational))
+    const { due, state } = job
+    const next = tryKey({ ...due, attempt: due.attempt + 1 })
+    // A copy that comes late must not begin again what has gone on since.
+    const missing = state.tries.isCarriedOut(next) ? [] : followUp(due, ended, this.#options.operational)
+    await this.append(job, missing)
   }
 
   /** The same try comes again, from where it is put. */

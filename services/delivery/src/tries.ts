@@ -85,11 +85,12 @@ export class Tries {
     const key = tryKey(due)
     const live = this.#live.get(key)
     if (this.#ended.has(key) || live === "under way" || (live === "waiting" && !due.hastened)) return COPY
+    // What follows from the one that was made instead is ensured by its own record.
+    if (this.isSuperseded(due)) return COPY
     if (this.#before.has(key)) {
       this.#live.set(key, "under way")
       return { kind: "ended", ended: this.#before.get(key) }
     }
-    if (this.isSuperseded(due)) return COPY
     const reason = this.cancelReason(due)
     this.#live.set(key, reason === undefined ? "waiting" : "under way")
     return reason === undefined ? NEW : { kind: "cancelled", reason }

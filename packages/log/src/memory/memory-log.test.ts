@@ -1,3 +1,4 @@
+import { expect, test } from "vitest"
 import { logConformance } from "../conformance/log-conformance.ts"
 import { createMemoryLog, type MemoryLog } from "./memory-log.ts"
 
@@ -28,4 +29,17 @@ logConformance("memory", async () => {
       await Promise.all(opened.map((client) => client.close()))
     },
   }
+})
+
+test("a client that is told later takes what came meanwhile, once, and in order", async () => {
+  const log = createMemoryLog({ partitions: 1 })
+  const news: (() => void)[] = []
+  const late = log.another((tell) => news.push(tell))
+  const taken: number[] = []
+  await late.follow("config", 0, (records) => taken.push(...records.map(({ offset }) => offset)))
+  for (const key of ["a", "b"]) await log.append([{ topic: "config", key, value: new Uint8Array(1) }])
+  expect(taken).toEqual([])
+  for (const tell of news) tell()
+  await expect.poll(() => taken).toEqual([0, 1])
+  await Promise.all([late.close(), log.close()])
 })

@@ -10,7 +10,13 @@ export async function readRanges(
 ): Promise<void> {
   for (const { topic, partition, from, to } of ranges) {
     for (let next = from; next < to;) {
-      const request = { topic, partition, from: next, records: Math.min(limits.FETCH_RECORDS_MAX, to - next), bytes: limits.FETCH_BYTES_MAX }
+      const request = {
+        topic,
+        partition,
+        from: next,
+        records: Math.min(limits.FETCH_RECORDS_MAX, to - next),
+        bytes: limits.FETCH_BYTES_MAX,
+      }
       const [records = []] = await source.fetch([request])
       const wanted = records.filter((record) => record.offset < to)
       const last = wanted.at(-1)

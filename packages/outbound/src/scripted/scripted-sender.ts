@@ -68,7 +68,7 @@ function play(reply: ScriptedReply, request: SendRequest): { readonly afterMs: n
   if (reply.kind === "hang" || delayMs > request.timeoutMs) {
     return {
       afterMs: request.timeoutMs,
-      result: failure(ErrorClass.TIMEOUT, `no complete answer within ${request.timeoutMs} ms`, request.timeoutMs),
+      result: failure(ErrorClass.TIMEOUT, `timed out after ${request.timeoutMs} ms while waiting for the answer`, request.timeoutMs),
     }
   }
   const body = reply.body ?? new Uint8Array()

@@ -1,13 +1,10 @@
 import { ErrorClass } from "@posthorn/proto"
-import { answer, hang, startReceiver } from "@posthorn/testkit"
+import { answer, hang, OK, type RawEndpoint, startRawEndpoint, startReceiver } from "@posthorn/testkit"
 import { afterEach, expect, it, vi } from "vitest"
 import type { AttemptSender } from "../attempt-sender.ts"
 import { policyAllowing } from "../conformance/policy-allowing.ts"
 import { requestTo } from "../conformance/sender-conformance.ts"
-import { type HostileEndpoint, startHostileEndpoint } from "../conformance/hostile-endpoint.ts"
 import { createUndiciSender } from "./undici-sender.ts"
-
-const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 let sender: AttemptSender
 afterEach(async () => {
@@ -33,7 +30,7 @@ it("sends the very bytes, headers, method and path that it was given, and its ow
 
 it("uses one connection for requests after each other, and measures its making once", async () => {
   sender = createUndiciSender({ policy: policyAllowing("loopback") })
-  await using endpoint = await startHostileEndpoint((socket) => socket.write(OK))
+  await using endpoint = await startRawEndpoint({ onRequest: (socket) => socket.write(OK) })
   const first = await sender.send(requestTo(endpoint.url))
   const second = await sender.send(requestTo(endpoint.url))
   expect(endpoint.connections).toBe(1)
@@ -44,7 +41,7 @@ it("uses one connection for requests after each other, and measures its making o
 
 it("opens no more connections to an endpoint than allowed, and lets the others wait their turn", async () => {
   sender = createUndiciSender({ policy: policyAllowing("loopback"), connectionsPerEndpoint: 2 })
-  await using endpoint = await startHostileEndpoint((socket) => setImmediate(() => socket.write(OK)))
+  await using endpoint = await startRawEndpoint({ onRequest: (socket) => setImmediate(() => socket.write(OK)) })
   const results = await Promise.all(Array.from({ length: 50 }, () => sender.send(requestTo(endpoint.url))))
   expect(results.every((result) => result.kind === "answer")).toBe(true)
   expect(endpoint.connections).toBe(2)
@@ -52,9 +49,9 @@ it("opens no more connections to an endpoint than allowed, and lets the others w
 
 it("makes a new connection for each request that waits when the endpoint closes after every answer", async () => {
   sender = createUndiciSender({ policy: policyAllowing("loopback"), connectionsPerEndpoint: 1 })
-  await using endpoint = await startHostileEndpoint((socket) =>
-    socket.end("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"),
-  )
+  await using endpoint = await startRawEndpoint({
+    onRequest: (socket) => socket.end("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"),
+  })
   const results = await Promise.all(Array.from({ length: 5 }, () => sender.send(requestTo(endpoint.url))))
   expect(results).toMatchObject(results.map(() => ({ statusCode: 200 })))
   expect(endpoint).toMatchObject({ connections: 5, requests: 5 })
@@ -67,7 +64,10 @@ it("lets a request that waits for a connection fail at its own deadline, and the
   await receiver.waitFor((requests) => requests.length === 1)
   const impatient = sender.send(requestTo(receiver.url, { timeoutMs: 50 }))
   const patient = sender.send(requestTo(receiver.url))
-  expect(await impatient).toMatchObject({ errorClass: ErrorClass.TIMEOUT })
+  expect(await impatient).toMatchObject({
+    errorClass: ErrorClass.TIMEOUT,
+    error: "timed out after 50 ms while waiting for a free connection to the endpoint",
+  })
   receiver.behave(answer(200))
   expect(await hanging).toMatchObject({ errorClass: ErrorClass.TIMEOUT })
   expect(await patient).toMatchObject({ statusCode: 200 })
@@ -81,16 +81,18 @@ it("closes the connection that was idle the longest when too many are idle, and 
   const closed: number[] = []
   const twoClosed = Promise.withResolvers<void>()
   const release = Promise.withResolvers<void>()
-  await using busy = await startHostileEndpoint((socket) => void release.promise.then(() => socket.write(OK)))
+  await using busy = await startRawEndpoint({ onRequest: (socket) => void release.promise.then(() => socket.write(OK)) })
   const underWay = sender.send(requestTo(busy.url))
   await using stack = new AsyncDisposableStack()
-  const endpoints: HostileEndpoint[] = []
+  const endpoints: RawEndpoint[] = []
   for (let nth = 0; nth < 4; nth++) {
-    const endpoint = await startHostileEndpoint((socket) => {
-      socket.once("close", () => {
-        if (closed.push(nth) === 2) twoClosed.resolve()
-      })
-      socket.write(OK)
+    const endpoint = await startRawEndpoint({
+      onRequest: (socket) => {
+        socket.once("close", () => {
+          if (closed.push(nth) === 2) twoClosed.resolve()
+        })
+        socket.write(OK)
+      },
     })
     endpoints.push(stack.use(endpoint))
     await sender.send(requestTo(endpoint.url))

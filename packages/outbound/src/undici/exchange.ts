@@ -2,7 +2,7 @@ import { limits } from "@posthorn/core"
 import type { Dispatcher } from "undici"
 import type { Answer, Phases, SendRequest, SendResult } from "../attempt-sender.ts"
 import type { Connection } from "./connection.ts"
-import { endlessPreface, type Failure, failureOf, timedOut } from "./failure.ts"
+import { endlessPreface, type Failure, failureOf, type Stage, timedOut } from "./failure.ts"
 import type { Target } from "./targets.ts"
 
 /** Headers that follow from the URL and the body, or keep answers cheap to read: a request cannot set them. */
@@ -36,7 +36,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.target = target
     this.#onSettled = onSettled
     this.options = { method: request.method, path: target.path, headers: flatHeaders(request.headers), body: request.body }
-    this.#deadline = setTimeout(() => this.fail(timedOut(request.timeoutMs)), request.timeoutMs)
+    this.#deadline = setTimeout(() => this.fail(timedOut(request.timeoutMs, this.#stage())), request.timeoutMs)
   }
 
   onRequestStart(): void {
@@ -55,9 +55,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (statusCode >= 200) {
       this.#statusCode = statusCode
       this.#headers = joined(headers)
-    } else if (++this.#informationalAnswers > limits.INFORMATIONAL_ANSWERS_MAX) {
-      this.fail(endlessPreface)
+      return
     }
+    // The answer itself is still to come.
+    this.#firstByteAt = 0
+    if (++this.#informationalAnswers > limits.INFORMATIONAL_ANSWERS_MAX) this.fail(endlessPreface)
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -71,7 +73,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: unknown, error: Error): void {
-    this.fail(failureOf(error, { dialling: this.connection?.dialling, secure: this.target.secure, answerBegan: this.#firstByteAt > 0 }))
+    this.fail(failureOf(error, this.#stage()))
   }
 
   fail(failure: Failure): void {
@@ -90,6 +92,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
       truncated: this.#bodyBytes > kept,
       phases: this.#phases(),
     }
+  }
+
+  #stage(): Stage {
+    if (this.#firstByteAt > 0) return this.#statusCode === 0 ? "headers" : "body"
+    if (this.connection === undefined) return "queued"
+    const { dialling } = this.connection
+    if (dialling === undefined || dialling.readyAt > 0) return "waiting"
+    if (dialling.resolvedAt === 0) return "resolving"
+    if (dialling.connectedAt === 0) return "connecting"
+    return this.target.secure ? "handshake" : "waiting"
   }
 
   #phases(): Phases {

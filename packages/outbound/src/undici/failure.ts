@@ -1,6 +1,5 @@
 import { ErrorClass } from "@posthorn/proto"
 import { GuardRefusal } from "../guard/guard-refusal.ts"
-import type { Dialling } from "./guarded-dial.ts"
 
 export interface Failure {
   readonly errorClass: ErrorClass
@@ -11,18 +10,24 @@ export interface Failure {
 export const refused: Failure = { errorClass: ErrorClass.REFUSED, error: new GuardRefusal().message }
 export const closed: Failure = { errorClass: ErrorClass.CONNECT, error: "the sender was closed" }
 export const endlessPreface: Failure = { errorClass: ErrorClass.PROTOCOL, error: "too many informational answers" }
-export const timedOut = (timeoutMs: number): Failure => ({
-  errorClass: ErrorClass.TIMEOUT,
-  error: `no complete answer within ${timeoutMs} ms`,
-})
 
-/** How far an exchange had come when it failed. */
-export interface Progress {
-  /** `undefined` on a connection that was kept alive. */
-  readonly dialling: Dialling | undefined
-  readonly secure: boolean
-  readonly answerBegan: boolean
+/** How far an exchange has come. On a connection that was kept alive it begins with `waiting`. */
+export type Stage = "queued" | "resolving" | "connecting" | "handshake" | "waiting" | "headers" | "body"
+
+const INTERRUPTED: Readonly<Record<Stage, string>> = {
+  queued: "while waiting for a free connection to the endpoint",
+  resolving: "while resolving the name",
+  connecting: "while connecting",
+  handshake: "in the TLS handshake",
+  waiting: "while waiting for the answer",
+  headers: "while reading the headers",
+  body: "while reading the body",
 }
+
+export const timedOut = (timeoutMs: number, stage: Stage): Failure => ({
+  errorClass: ErrorClass.TIMEOUT,
+  error: `timed out after ${timeoutMs} ms ${INTERRUPTED[stage]}`,
+})
 
 const PROTOCOL_CODES = new Set([
   "UND_ERR_HEADERS_OVERFLOW",
@@ -32,19 +37,16 @@ const PROTOCOL_CODES = new Set([
 ])
 
 /** Says what failed. The class follows from how far the exchange had come: one code means different things at different stages. */
-export function failureOf(error: Error, { dialling, secure, answerBegan }: Progress): Failure {
+export function failureOf(error: Error, stage: Stage): Failure {
   if (error instanceof GuardRefusal) return refused
   const code = "code" in error && typeof error.code === "string" ? error.code : error.name
   if (code === "UND_ERR_DESTROYED" || code === "UND_ERR_CLOSED") return closed
   if (code.startsWith("HPE_") || PROTOCOL_CODES.has(code))
     return { errorClass: ErrorClass.PROTOCOL, error: `the exchange broke the rules of HTTP (${code})` }
-  if (dialling !== undefined && dialling.readyAt === 0) {
-    if (dialling.resolvedAt === 0) return { errorClass: ErrorClass.DNS, error: `the name did not resolve (${code})` }
-    if (dialling.connectedAt === 0) return { errorClass: ErrorClass.CONNECT, error: `no connection (${code})` }
-    if (secure) return { errorClass: ErrorClass.TLS, error: `the handshake failed (${code})` }
-  }
+  if (stage === "resolving") return { errorClass: ErrorClass.DNS, error: `the name did not resolve (${code})` }
+  if (stage === "connecting") return { errorClass: ErrorClass.CONNECT, error: `no connection (${code})` }
   // A server that wants a certificate of ours says so only after its side of the handshake.
-  if (code.startsWith("ERR_SSL_")) return { errorClass: ErrorClass.TLS, error: `the handshake failed (${code})` }
-  if (answerBegan) return { errorClass: ErrorClass.PROTOCOL, error: `the answer broke off (${code})` }
+  if (stage === "handshake" || code.startsWith("ERR_SSL_")) return { errorClass: ErrorClass.TLS, error: `the handshake failed (${code})` }
+  if (stage === "headers" || stage === "body") return { errorClass: ErrorClass.PROTOCOL, error: `the answer broke off (${code})` }
   return { errorClass: ErrorClass.CONNECT, error: `the connection broke before an answer (${code})` }
 }

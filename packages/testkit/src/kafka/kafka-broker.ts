@@ -23,6 +23,7 @@ export class KafkaBroker {
   readonly #home: string
   readonly #javaArguments: readonly string[]
   #process: ChildProcess | undefined
+  #kills = 0
 
   constructor(options: { address: string; home: string; javaArguments: readonly string[] }) {
     this.address = options.address
@@ -33,6 +34,11 @@ export class KafkaBroker {
   /** Process id while it runs. */
   get pid(): number | undefined {
     return this.#process?.pid
+  }
+
+  /** How often it was ended with `SIGKILL`. */
+  get kills(): number {
+    return this.#kills
   }
 
   /** Resolves once the broker serves. The first start needs a quorum: start the brokers of a cluster together. */
@@ -65,6 +71,7 @@ export class KafkaBroker {
   async stop(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     const child = this.#process
     if (child === undefined) return
+    if (signal === "SIGKILL") this.#kills++
     const ended = once(child, "exit")
     const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS)
     child.kill(signal)

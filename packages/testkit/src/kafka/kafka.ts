@@ -15,6 +15,8 @@ export interface KafkaOptions {
   readonly brokers: 1 | 3
   /** Broker settings, laid over the ones that suit tests. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>
+  /** Opens a way to a port and answers the port that it begins at: each broker then has a second address, whose clients all come that way. */
+  readonly wayTo?: (port: number) => Promise<number>
 }
 
 /** A running Apache Kafka on loopback with throw-away data. Made for correctness, not for throughput: small heap, quick compiler only. */
@@ -22,6 +24,8 @@ export interface Kafka {
   readonly brokers: readonly KafkaBroker[]
   /** `host:port` of every broker. */
   readonly addresses: readonly string[]
+  /** The same by the ways of `wayTo`; empty without it. */
+  readonly wayAddresses: readonly string[]
   /** Kills every broker and deletes all data. */
   remove(): Promise<void>
 }
@@ -59,12 +63,7 @@ async function classData(jars: string): Promise<string> {
 }
 
 async function layOut(options: KafkaOptions, jars: string, flags: readonly string[]): Promise<Kafka> {
-  const ports = await freePorts(2 * options.brokers)
-  const nodes = Array.from({ length: options.brokers }, (_, index) => ({
-    id: index + 1,
-    address: `127.0.0.1:${ports[2 * index]}`,
-    controller: `127.0.0.1:${ports[2 * index + 1]}`,
-  }))
+  const nodes = await nodesOf(options)
   const voters = nodes.map((node) => `${node.id}@${node.controller}`).join()
   const brokers = await Promise.all(
     nodes.map(async (node) => {
@@ -85,8 +84,29 @@ async function layOut(options: KafkaOptions, jars: string, flags: readonly strin
   return {
     brokers,
     addresses: brokers.map((broker) => broker.address),
+    wayAddresses: nodes.flatMap(({ way }) => way?.begins ?? []),
     remove: async () => void (await Promise.all(brokers.map((broker) => broker.remove()))),
   }
+}
+
+interface Node {
+  readonly id: number
+  readonly address: string
+  readonly controller: string
+  /** Where its clients begin, and where it ends at the broker. */
+  readonly way: { readonly begins: string; readonly ends: string } | undefined
+}
+
+async function nodesOf({ brokers, wayTo }: KafkaOptions): Promise<Node[]> {
+  const ports = await freePorts(3 * brokers)
+  const onLoopback = (port: number | undefined): string => `127.0.0.1:${port}`
+  return Promise.all(
+    Array.from({ length: brokers }, async (_, index) => {
+      const [port, controller, wayEnd = 0] = ports.slice(3 * index)
+      const way = wayTo && { begins: onLoopback(await wayTo(wayEnd)), ends: onLoopback(wayEnd) }
+      return { id: index + 1, address: onLoopback(port), controller: onLoopback(controller), way }
+    }),
+  )
 }
 
 const JAVA_FLAGS = [
@@ -101,7 +121,7 @@ const JAVA_FLAGS = [
 ]
 
 interface Layout {
-  readonly node: { readonly id: number; readonly address: string; readonly controller: string }
+  readonly node: Node
   readonly voters: string
   readonly home: string
   readonly brokers: number
@@ -112,8 +132,10 @@ function settingsOf({ node, voters, home, brokers }: Layout): Record<string, str
   return {
     "process.roles": "broker,controller",
     "node.id": node.id,
-    listeners: `PLAINTEXT://${node.address},CONTROLLER://${node.controller}`,
-    "advertised.listeners": `PLAINTEXT://${node.address}`,
+    listeners: `PLAINTEXT://${node.address},CONTROLLER://${node.controller}${node.way ? `,WAY://${node.way.ends}` : ""}`,
+    "advertised.listeners": `PLAINTEXT://${node.address}${node.way ? `,WAY://${node.way.begins}` : ""}`,
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,WAY:PLAINTEXT",
+    "inter.broker.listener.name": "PLAINTEXT",
     "controller.listener.names": "CONTROLLER",
     "controller.quorum.voters": voters,
     "log.dirs": join(home, "data"),
