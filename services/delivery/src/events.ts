@@ -17,6 +17,7 @@ export const LOG_FIELDS = [
   "reason",
   "state",
   "count",
+  "byMs",
 ] as const
 type Log = Logger<(typeof LOG_FIELDS)[number]>
 
@@ -24,9 +25,42 @@ const OUTCOMES = ["delivered", "status", "timeout", "dns", "connect", "tls", "re
 export type AttemptOutcome = (typeof OUTCOMES)[number]
 const GROUPS = ["router", "delivery", "retry"] as const
 
-function deliveryMetrics(metrics: Metrics) {
+/** What becomes of tries before and beside their attempts. */
+function flowEvents(log: Log, metrics: Metrics) {
   const routed = metrics.counter({ name: "posthorn_router_events_total", help: "Events matched with subscriptions." })
   const matched = metrics.counter({ name: "posthorn_router_deliveries_total", help: "Deliveries created." })
+  const deferred = metrics.counter({
+    name: "posthorn_deliveries_deferred_total",
+    help: "Tries put off without an attempt, because their lane could not keep up.",
+  })
+  const repeated = metrics.counter({
+    name: "posthorn_deliveries_repeated_total",
+    help: "Copies of tries that were recognised and not made again.",
+  })
+  const released = metrics.counter({
+    name: "posthorn_deliveries_released_total",
+    help: "Tries of the backlog of paused subscriptions that went on their way again.",
+  })
+  return {
+    eventRouted(deliveries: number): void {
+      routed.add(1)
+      matched.add(deliveries)
+    },
+    triesDeferred(count: number): void {
+      deferred.add(count)
+      log.debug("tries deferred", { count })
+    },
+    tryRepeated(): void {
+      repeated.add(1)
+    },
+    triesReleased(count: number): void {
+      released.add(count)
+    },
+  }
+}
+
+/** What attempts come to, and what they say of endpoints. */
+function attemptEvents(log: Log, metrics: Metrics) {
   const attempts = metrics.counter({
     name: "posthorn_delivery_attempts_total",
     help: "Attempts that ended, by outcome.",
@@ -42,32 +76,71 @@ function deliveryMetrics(metrics: Metrics) {
     help: "How long attempts took.",
     buckets: LATENCY_BUCKETS_SECONDS,
   })
-  const deferred = metrics.counter({
-    name: "posthorn_deliveries_deferred_total",
-    help: "Tries put off without an attempt, because their lane could not keep up.",
-  })
-  const repeated = metrics.counter({
-    name: "posthorn_deliveries_repeated_total",
-    help: "Copies of tries that were recognised and not made again.",
-  })
-  const cancelled = metrics.counter({
-    name: "posthorn_deliveries_cancelled_total",
-    help: "Deliveries that ended because their subscription may not be sent to, or because somebody wanted it.",
-  })
-  const released = metrics.counter({
-    name: "posthorn_deliveries_released_total",
-    help: "Tries of the backlog of paused subscriptions that went on their way again.",
-  })
   const breakers = metrics.counter({
     name: "posthorn_breaker_transitions_total",
     help: "Breakers of subscriptions that opened and closed.",
     labels: { state: ["open", "closed"] },
+  })
+  return {
+    attemptEnded(facts: {
+      deliveryId: string
+      subscriptionId: string
+      attempt: number
+      outcome: AttemptOutcome
+      statusCode: number
+      durationMs: number
+      latencyMs: number
+    }): void {
+      const { latencyMs, ...fields } = facts
+      attempts.add(1, { outcome: facts.outcome })
+      latency.observe(latencyMs / 1000)
+      duration.observe(facts.durationMs / 1000)
+      log.debug("attempt ended", fields)
+    },
+    breakerMoved(facts: { subscriptionId: string; state: "open" | "closed"; reason: string }): void {
+      breakers.add(1, { state: facts.state })
+      log.info("breaker moved", facts)
+    },
+    subscriptionDisabled(subscriptionId: string, reason: string): void {
+      log.info("subscription disabled", { subscriptionId, reason })
+    },
+    subscriptionNotDisabled(subscriptionId: string, error: unknown): void {
+      log.warn("subscription could not be disabled; the next 410 tries again", { subscriptionId, error })
+    },
+    secretUnreadable(subscriptionId: string, error: unknown): void {
+      log.error("the secret of a subscription cannot be read; its attempts fail", { subscriptionId, error })
+    },
+  }
+}
+
+/** How deliveries end without being delivered. */
+function endEvents(log: Log, metrics: Metrics) {
+  const cancelled = metrics.counter({
+    name: "posthorn_deliveries_cancelled_total",
+    help: "Deliveries that ended because their subscription may not be sent to, or because somebody wanted it.",
   })
   const dead = metrics.counter({
     name: "posthorn_dead_letters_total",
     help: "Dead letters written, by reason.",
     labels: { reason: ["retries_exhausted", "endpoint_gone", "poison"] },
   })
+  return {
+    /** It is dead or cancelled. */
+    deliveryEnded(facts: { deliveryId: string; subscriptionId: string; reason: string }): void {
+      const { reason } = facts
+      if (reason === REASONS.exhausted || reason === REASONS.gone) dead.add(1, { reason })
+      else cancelled.add(1)
+      log.debug("delivery ended", facts)
+    },
+    poisonFound(at: { topic: Topic; partition: number; offset: number }): void {
+      dead.add(1, { reason: "poison" })
+      log.warn("record could not be decoded; it is in dead-letters", at)
+    },
+  }
+}
+
+/** How far behind the groups are, and what time it is. */
+function upkeepEvents(log: Log, metrics: Metrics) {
   const backlog = metrics.gauge({
     name: "posthorn_retry_due_backlog",
     help: "Records waiting in a retry tier.",
@@ -81,7 +154,21 @@ function deliveryMetrics(metrics: Metrics) {
       topic: ["events", "deliveries", "deliveries.bulk", "control", "parked", "retry.5s", "retry.1m", "retry.5m", "retry.15m", "retry.1h"],
     },
   })
-  return { routed, matched, attempts, latency, duration, deferred, repeated, cancelled, released, breakers, dead, backlog, lag }
+  const clockOffset = metrics.gauge({
+    name: "posthorn_clock_offset_seconds",
+    help: "How far the system's clock has jumped away from the one that due times go by, which goes on without it until restart.",
+  })
+  clockOffset.set(0)
+  return {
+    lagSeen(group: string, topic: Topic, records: number): void {
+      lag.set(records, { group: group as (typeof GROUPS)[number], topic: topic as "events" })
+      if (topic.startsWith("retry.")) backlog.set(records, { tier: topic as "retry.5s" })
+    },
+    clockJumped({ byMs, offsetMs }: { readonly byMs: number; readonly offsetMs: number }): void {
+      clockOffset.set(offsetMs / 1000)
+      log.warn("the system's clock was moved; due times go on by the steady clock until restart", { byMs })
+    },
+  }
 }
 
 /** What happens between the service and the log. */
@@ -113,67 +200,12 @@ function logEvents(log: Log) {
 
 /** Every log line and metric of the delivery service. */
 export function deliveryEvents(log: Log, metrics: Metrics) {
-  const { routed, matched, attempts, latency, duration, deferred, repeated, cancelled, released, breakers, dead, backlog, lag } =
-    deliveryMetrics(metrics)
   return {
     ...logEvents(log),
-    eventRouted(deliveries: number): void {
-      routed.add(1)
-      matched.add(deliveries)
-    },
-    attemptEnded(facts: {
-      deliveryId: string
-      subscriptionId: string
-      attempt: number
-      outcome: AttemptOutcome
-      statusCode: number
-      durationMs: number
-      latencyMs: number
-    }): void {
-      const { latencyMs, ...fields } = facts
-      attempts.add(1, { outcome: facts.outcome })
-      latency.observe(latencyMs / 1000)
-      duration.observe(facts.durationMs / 1000)
-      log.debug("attempt ended", fields)
-    },
-    triesDeferred(count: number): void {
-      deferred.add(count)
-      log.debug("tries deferred", { count })
-    },
-    tryRepeated(): void {
-      repeated.add(1)
-    },
-    /** It is dead or cancelled. */
-    deliveryEnded(facts: { deliveryId: string; subscriptionId: string; reason: string }): void {
-      const { reason } = facts
-      if (reason === REASONS.exhausted || reason === REASONS.gone) dead.add(1, { reason })
-      else cancelled.add(1)
-      log.debug("delivery ended", facts)
-    },
-    triesReleased(count: number): void {
-      released.add(count)
-    },
-    breakerMoved(facts: { subscriptionId: string; state: "open" | "closed"; reason: string }): void {
-      breakers.add(1, { state: facts.state })
-      log.info("breaker moved", facts)
-    },
-    poisonFound(at: { topic: Topic; partition: number; offset: number }): void {
-      dead.add(1, { reason: "poison" })
-      log.warn("record could not be decoded; it is in dead-letters", at)
-    },
-    subscriptionDisabled(subscriptionId: string, reason: string): void {
-      log.info("subscription disabled", { subscriptionId, reason })
-    },
-    subscriptionNotDisabled(subscriptionId: string, error: unknown): void {
-      log.warn("subscription could not be disabled; the next 410 tries again", { subscriptionId, error })
-    },
-    secretUnreadable(subscriptionId: string, error: unknown): void {
-      log.error("the secret of a subscription cannot be read; its attempts fail", { subscriptionId, error })
-    },
-    lagSeen(group: string, topic: Topic, records: number): void {
-      lag.set(records, { group: group as (typeof GROUPS)[number], topic: topic as "events" })
-      if (topic.startsWith("retry.")) backlog.set(records, { tier: topic as "retry.5s" })
-    },
+    ...flowEvents(log, metrics),
+    ...attemptEvents(log, metrics),
+    ...endEvents(log, metrics),
+    ...upkeepEvents(log, metrics),
   }
 }
 

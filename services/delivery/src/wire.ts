@@ -26,6 +26,7 @@ export async function wire(config: EnvConfig<typeof variables>, lifecycle: Lifec
   const metrics = new Metrics()
   metrics.addProcessMetrics()
   const events = deliveryEvents(createLogger({ service: "delivery", level: config.logLevel, fields: LOG_FIELDS }), metrics)
+  systemClock.onJump((jump) => events.clockJumped(jump))
   const box = new SecretBox(config.encryptionKeys)
   const policy = addressPolicy(config)
 

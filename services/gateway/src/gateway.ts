@@ -55,7 +55,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onUndecodable: ({ offset }, cause) => events.configUndecodable(offset, cause),
   })
   const { table } = config
-  const access: Access = { authenticate: createAuthenticate({ table, box, operatorKey: options.operatorKey, nowMs }), authorize }
+  const access: Access = {
+    authenticate: createAuthenticate({ table, box, operatorKey: options.operatorKey, nowMs: () => clock.wallMs() }),
+    authorize,
+  }
   const newId = createNewId(nowMs)
   const waiting = { pause: async (ms: number) => pause(ms) }
   const publishing = { log, config, claims: store, reader: store, nowMs, newId, events, ...waiting }

@@ -102,6 +102,7 @@ async function openParts(config: Config, place: Place) {
   })
   const sender = await lifecycle.start({ name: "sender", start: () => createUndiciSender({ policy }), stop: (started) => started.close() })
   const failed = (error: Error): void => lifecycle.fail(error)
+  systemClock.onJump((jump) => events.delivery.clockJumped(jump))
   return {
     log,
     store,

@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf"
 import { timestampFromMs } from "@bufbuild/protobuf/wkt"
 import { ConfigChangedSchema, type ConfigChanged } from "@posthorn/proto"
 import { refuse, type Refusal } from "../refusal.ts"
-import type { Entity } from "./config-table.ts"
+import type { Entity } from "./entities.ts"
 
 /** What every change carries besides the change. */
 export interface ChangeContext {

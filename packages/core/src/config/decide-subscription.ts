@@ -11,7 +11,8 @@ import {
 import { isRefusal, refuse, type Refusal, type Violation } from "../refusal.ts"
 import { applyMask } from "./apply-mask.ts"
 import { changed, etagOf, judgeEtag, noSuch, type Change, type ChangeContext } from "./change.ts"
-import type { ConfigTable, SubscriptionEntity } from "./config-table.ts"
+import type { ConfigTable } from "./config-table.ts"
+import type { SubscriptionEntity } from "./entities.ts"
 import { deleted } from "./deleted.ts"
 import { fillDefaults, needsSecret, subscriptionViolations } from "./subscription-rules.ts"
 

@@ -4,7 +4,8 @@ import { TaskProgress, TaskSchema, TaskStateSchema, type ConfigChanged, type Tas
 import * as limits from "../limits.ts"
 import { refuse, type Refusal } from "../refusal.ts"
 import { changed, etagOf, noSuch, type ChangeContext } from "./change.ts"
-import type { ConfigTable, TaskEntity } from "./config-table.ts"
+import type { ConfigTable } from "./config-table.ts"
+import type { TaskEntity } from "./entities.ts"
 import { deleted } from "./deleted.ts"
 
 export interface CreateTask {

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf"
 import { DeletedSchema } from "@posthorn/proto"
 import type { Change } from "./change.ts"
-import { applicationIdOf, idOf, type Entity } from "./config-table.ts"
+import { applicationIdOf, idOf, type Entity } from "./entities.ts"
 
 /** The end of an entity. */
 export function deleted(entity: Entity): Change {

@@ -1,6 +1,7 @@
 import type { ConfigChanged } from "@posthorn/proto"
 import { isId } from "../ids.ts"
-import { applicationIdOf, idOf, type ConfigTable, type Entity, type EntityChange } from "./config-table.ts"
+import { type ConfigTable } from "./config-table.ts"
+import { applicationIdOf, idOf, type Entity, type EntityChange } from "./entities.ts"
 
 /**
  * Applies the next record of `config` to the table, in place, and answers what it changed; nothing when the record takes no effect.

@@ -2,7 +2,7 @@ import { create, equals } from "@bufbuild/protobuf"
 import { SubscriptionSchema } from "@posthorn/proto"
 import fc from "fast-check"
 import { expect, test } from "vitest"
-import type { SubscriptionEntity } from "./config-table.ts"
+import type { SubscriptionEntity } from "./entities.ts"
 import { PackedSubscriptions } from "./packed-subscriptions.ts"
 
 const entityOf = (number: number, version: number, length: number): SubscriptionEntity => ({

@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
 import { SubscriptionStateSchema } from "@posthorn/proto"
-import type { SubscriptionEntity } from "./config-table.ts"
+import type { SubscriptionEntity } from "./entities.ts"
 import { ByteArena, type Place } from "./byte-arena.ts"
 
 interface Packed extends Place {

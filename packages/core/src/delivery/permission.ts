@@ -1,5 +1,5 @@
 import type { DeliveryDue } from "@posthorn/proto"
-import type { SubscriptionEntity } from "../config/config-table.ts"
+import type { SubscriptionEntity } from "../config/entities.ts"
 import { REASONS } from "./decide.ts"
 
 /** What may be done with a try as far as its subscription is concerned. */

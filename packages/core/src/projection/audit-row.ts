@@ -1,6 +1,6 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt"
 import type { Actor, ControlRecord, DeliveryRequeued } from "@posthorn/proto"
-import type { Entity } from "../config/config-table.ts"
+import type { Entity } from "../config/entities.ts"
 import { REQUEST_ID_LENGTH_MAX } from "../limits.ts"
 
 /** Something that somebody did: a change of the configuration that took effect, or what was asked for about one delivery. */

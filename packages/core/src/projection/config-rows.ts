@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf"
 import { ApplicationSchema, KeySchema, SubscriptionSchema, TaskSchema, type ConfigChanged } from "@posthorn/proto"
-import { applicationIdOf, ConfigTable, idOf, type Entity } from "../config/config-table.ts"
+import { ConfigTable } from "../config/config-table.ts"
+import { applicationIdOf, idOf, type Entity } from "../config/entities.ts"
 import { evolve } from "../config/evolve.ts"
 import type { AuditRow } from "./audit-row.ts"
 
