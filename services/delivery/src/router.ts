@@ -6,6 +6,7 @@ import {
   decode,
   LogUnavailable,
   poisonLetter,
+  type AppendClass,
   type ConfigFollower,
   type GroupHandler,
   type LogRecord,
@@ -35,7 +36,13 @@ const BULK_UNDER_WAY_MAX = 250
 interface Routed {
   readonly partition: OwnedPartition
   readonly offset: number
-  readonly compose: () => readonly NewRecord[]
+  readonly compose: () => readonly DeliveryRecords[]
+}
+
+/** What begins a delivery. */
+interface DeliveryRecords {
+  readonly due: NewRecord
+  readonly created: NewRecord
 }
 
 /**
@@ -60,17 +67,32 @@ export function createRouter(options: RouterOptions): GroupHandler {
     const matched = targetsOf(event, options.subscriptions)
     const nowMs = clock.nowMs()
     const exceeding = matched.filter(({ subscription }) => event.bulk || shares.exceeds(subscription.id, nowMs))
-    const recordsFor = (entities: readonly SubscriptionEntity[], isBulk: boolean): NewRecord[] =>
-      entities.flatMap((entity) => recordsOf({ event, bytes: value, bulk: isBulk }, entity, nowMs))
-    const live = recordsFor(
-      matched.filter((each) => !exceeding.includes(each)),
-      false,
-    )
-    if (live.length > 0) await appender.append(live, partition.signal)
+    const recordsFor = (entities: readonly SubscriptionEntity[], isBulk: boolean): readonly DeliveryRecords[] =>
+      entities.map((entity) => recordsOf({ event, bytes: value, bulk: isBulk }, entity, nowMs))
+    const live = matched.filter((each) => !exceeding.includes(each))
+    if (live.length > 0) await appendDeliveries(recordsFor(live, false), partition, "live")
     events.eventRouted(matched.length)
     if (exceeding.length === 0) return partition.finish(offset)
     bulk.add({ partition, offset, compose: () => recordsFor(exceeding, true) })
     if (bulkUnderWay === 0) setImmediate(pumpBulk)
+  }
+
+  /** The tries first: a delivery that the views know of, and that nobody makes, would be on its way for ever. */
+  async function appendDeliveries(
+    deliveries: readonly DeliveryRecords[],
+    { signal: lost }: OwnedPartition,
+    appendClass: AppendClass,
+  ): Promise<void> {
+    await appender.append(
+      deliveries.map(({ due }) => due),
+      lost,
+      appendClass,
+    )
+    await appender.append(
+      deliveries.map(({ created }) => created),
+      lost,
+      appendClass,
+    )
   }
 
   function pumpBulk(): void {
@@ -84,7 +106,7 @@ export function createRouter(options: RouterOptions): GroupHandler {
   async function appendBulk({ partition, offset, compose }: Routed): Promise<void> {
     bulkUnderWay++
     try {
-      await appender.append(compose(), partition.signal, "bulk")
+      await appendDeliveries(compose(), partition, "bulk")
       partition.finish(offset)
     } finally {
       bulkUnderWay--
@@ -131,7 +153,7 @@ interface ReadEvent {
   readonly bulk: boolean
 }
 
-function recordsOf({ event, bytes, bulk }: ReadEvent, { subscription }: SubscriptionEntity, nowMs: number): NewRecord[] {
+function recordsOf({ event, bytes, bulk }: ReadEvent, { subscription }: SubscriptionEntity, nowMs: number): DeliveryRecords {
   const dueAt = event.deliverAt ?? event.acceptedAt
   const deliveryId = deliveryIdOf(event.eventId, subscription.id)
   const due = create(DeliveryDueSchema, {
@@ -149,10 +171,10 @@ function recordsOf({ event, bytes, bulk }: ReadEvent, { subscription }: Subscrip
   const created = create(AttemptRecordSchema, {
     record: { case: "created", value: { delivery: factsOf(due, event), ...(dueAt ? { firstDueAt: dueAt } : {}) } },
   })
-  return [
-    { topic: "attempts", key: subscription.id, value: toBinary(AttemptRecordSchema, created) },
-    { topic, key: subscription.id, value: encodeDue(due, bytes) },
-  ]
+  return {
+    due: { topic, key: subscription.id, value: encodeDue(due, bytes) },
+    created: { topic: "attempts", key: subscription.id, value: toBinary(AttemptRecordSchema, created) },
+  }
 }
 
 /**
