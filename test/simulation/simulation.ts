@@ -1,13 +1,16 @@
-import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf"
-import { timestampFromMs } from "@bufbuild/protobuf/wkt"
+import { create, type MessageInitShape } from "@bufbuild/protobuf"
 import { createHash } from "node:crypto"
-import { decideDeleteSubscription, decideDisable, decideEnable, formatId, isRefusal, type Topic } from "@posthorn/core"
-import { ApplicationSchema, ConfigChangedSchema, EventAcceptedSchema } from "@posthorn/proto"
-import { GROUPS, keepAuditing } from "./audit.ts"
+import { ApplicationSchema, ConfigChangedSchema } from "@posthorn/proto"
+import { isDrained, keepAuditing } from "./audit.ts"
 import type { Breakage } from "./breakage.ts"
+import { carryOut } from "./commands.ts"
+import { inject } from "./faults.ts"
+import { publish } from "./publish.ts"
 import { randomFrom } from "./random.ts"
-import { drawScenario, EVENT_TYPES, type Fault, type Scenario } from "./scenario.ts"
-import { SimulatedProcess } from "./simulated-process.ts"
+import { drawScenario, type Scenario } from "./scenario.ts"
+import { addProcess } from "./simulated-process.ts"
+import { judgeSend } from "./judge-send.ts"
+import { watchSweep } from "./sweep-watch.ts"
 import { judge } from "./verdict.ts"
 import { VirtualTime } from "./virtual-time.ts"
 import { World } from "./world.ts"
@@ -25,7 +28,6 @@ export interface SimulationResult {
   readonly digest: string
 }
 
-const PROCESSES_MAX = 6
 const DRAIN_MS_MAX = 60 * 60_000
 
 export interface SimulationOptions {
@@ -40,9 +42,17 @@ export async function simulate(seed: number, { breakage, scenario }: SimulationO
   const time = new VirtualTime(random)
   const restore = time.install()
   try {
-    const world = new World({ scenario: { ...drawScenario(random), ...scenario }, random, time, breakage })
+    const drawn = { ...drawScenario(random, () => time.monotonicMs()), ...scenario }
+    const world = new World({ scenario: drawn, random, time, breakage, onSend: judgeSend, onStop: watchSweep })
     let faults = 0
-    await time.run(live(world, () => faults++)).catch((error: unknown) => world.violation(String(error)))
+    // What a broken engine does after it was found out is of no interest.
+    const enough = (): boolean => breakage !== undefined && world.violations.length > 0
+    await time
+      .run(
+        live(world, () => faults++),
+        enough,
+      )
+      .catch((error: unknown) => world.violation(String(error)))
     return resultOf(world, faults)
   } finally {
     restore()
@@ -56,9 +66,18 @@ async function live(world: World, onFault: () => void): Promise<void> {
   await Promise.all(Array.from({ length: scenario.processes }, () => addProcess(world)))
   let ended = false
   const audits = keepAuditing(world, () => ended)
-  await Promise.all([publish(world), breakThings(world, onFault)])
-  for (const process of world.processes) process.restore()
+  await Promise.all([
+    publish(world),
+    happen(world, { everyMs: scenario.betweenFaultsMs, of: scenario.faults, begin: (fault) => inject(world, fault), onBegin: onFault }),
+    happen(world, {
+      everyMs: scenario.betweenCommandsMs,
+      of: scenario.commands,
+      begin: (command) => carryOut(world, command),
+      onBegin: onFault,
+    }),
+  ])
   await drain(world)
+  await Promise.all(world.watches)
   await Promise.all(world.processes.map((process) => process.stop()))
   ended = true
   await audits
@@ -98,101 +117,34 @@ async function configure(world: World): Promise<void> {
     await world.config.propose(create(ConfigChangedSchema, { ...change, changeId: `create ${change.entityId}` }))
 }
 
-async function addProcess(world: World): Promise<void> {
-  const process = new SimulatedProcess(world, world.processes.length + 1)
-  world.processes.push(process)
-  await process.start()
+interface Happenings<T> {
+  readonly everyMs: number
+  readonly of: readonly T[]
+  /** Resolves once what can be over is over. */
+  readonly begin: (what: T) => Promise<void>
+  readonly onBegin: () => void
 }
 
-async function publish(world: World): Promise<void> {
-  const { scenario, random, time, log, ledger } = world
-  const burst = random.chance(0.2)
-  for (let left = scenario.events; left > 0; left--) {
-    if (!burst || random.chance(0.1)) await time.sleep(random.between(0, (2 * scenario.lastsMs) / scenario.events))
-    const applicationId = random.pick(scenario.applications)
-    const eventId = formatId("event", random.bytes(16))
-    const now = timestampFromMs(time.nowMs())
-    const event = create(EventAcceptedSchema, {
-      eventId,
-      applicationId,
-      type: random.pick(EVENT_TYPES),
-      contentType: "application/json",
-      payload: random.bytes(8),
-      acceptedAt: now,
-      occurredAt: now,
-      configPosition: BigInt(world.config.position),
-      ...(random.chance(0.1) ? { deliverAt: timestampFromMs(time.nowMs() + random.between(1, 70_000)) } : {}),
-    })
-    await ledger.append(log, [{ topic: "events", key: `${applicationId}/${eventId}`, value: toBinary(EventAcceptedSchema, event) }])
-  }
-}
-
-async function breakThings(world: World, onFault: () => void): Promise<void> {
-  const { scenario, random, time } = world
+/** Lets things happen while the run lasts, whether or not what began before is over; resolves once all is. */
+async function happen<T>({ scenario, random, time }: World, { everyMs, of, begin, onBegin }: Happenings<T>): Promise<void> {
   const untilMs = time.nowMs() + scenario.lastsMs
   const pending: Promise<void>[] = []
-  while (scenario.faults.length > 0 && time.nowMs() < untilMs) {
-    await time.sleep(random.between(1, 2 * scenario.betweenFaultsMs))
-    onFault()
-    pending.push(inject(world, random.pick(scenario.faults)))
+  while (of.length > 0 && time.nowMs() < untilMs) {
+    await time.sleep(random.between(1, 2 * everyMs))
+    onBegin()
+    pending.push(begin(random.pick(of)))
   }
   await Promise.all(pending)
 }
 
-async function inject(world: World, fault: Fault): Promise<void> {
-  const { random, time, log, ledger } = world
-  const here = world.processes.filter(({ state }) => state !== "gone")
-  const some = here.length > 0 ? random.pick(here) : undefined
-  switch (fault) {
-    case "crash":
-      some?.crash()
-      await time.sleep(random.between(1, 8000))
-      return addProcess(world)
-    case "cut off":
-      some?.cutOff()
-      await time.sleep(random.between(10, 20_000))
-      return some?.restore()
-    case "join":
-      return here.length < PROCESSES_MAX ? addProcess(world) : undefined
-    case "leave":
-      return here.length > 1 ? some?.stop() : undefined
-    case "append":
-      return some && world.trouble(some, random.between(10, 10_000))
-    case "poison": {
-      const topic = random.pick<Topic>(["events", "deliveries", "deliveries.bulk", "retry.5s", "retry.1m"])
-      // No message begins with this byte.
-      const value = random.chance(0.3) ? new Uint8Array() : Uint8Array.of(0xff, ...random.bytes(4))
-      await ledger.append(log, [{ topic, key: `${random.next()}`, value }])
-      return
-    }
-    case "disable":
-    case "delete":
-      return reconfigure(world, fault)
-    default:
-      return fault satisfies never
-  }
-}
-
-async function reconfigure(world: World, fault: "disable" | "delete"): Promise<void> {
-  const { random, time, table } = world
-  const { id: subscriptionId } = random.pick(world.scenario.subscriptions)
-  const context = { changeId: `${random.next()}`, nowMs: time.nowMs(), actor: { id: "simulation", requestId: "" } }
-  const change =
-    fault === "delete"
-      ? decideDeleteSubscription(table, { subscriptionId, etag: "" }, context)
-      : (decideDisable(table, { subscriptionId, reason: "as the seed wants it" }, context) ?? decideEnable(table, subscriptionId, context))
-  if (change !== undefined && !isRefusal(change)) await world.config.propose(change)
-}
-
 /** Waits until every stage has done all that there is. */
 async function drain(world: World): Promise<void> {
-  const { time, log } = world
+  const { time } = world
   const untilMs = time.nowMs() + DRAIN_MS_MAX
   for (let quiet = 0; quiet < 3;) {
     if (time.nowMs() > untilMs) return world.violation("I2: not drained in an hour after the last fault")
     if (world.processes.every(({ state }) => state === "gone")) await addProcess(world)
     await time.sleep(1000)
-    const lags = await Promise.all(GROUPS.map(([group, topics]) => log.lag(group, topics)))
-    quiet = lags.flat().every(({ committed, high }) => committed === high) ? quiet + 1 : 0
+    quiet = (await isDrained(world)) ? quiet + 1 : 0
   }
 }

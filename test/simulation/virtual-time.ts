@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks"
 import { syncBuiltinESMExports } from "node:module"
 import timersPromises from "node:timers/promises"
 import { DueQueue } from "@posthorn/core"
@@ -6,6 +7,7 @@ import type { Random } from "./random.ts"
 
 interface Timer {
   readonly run: () => void
+  readonly owner: object | undefined
   readonly everyMs: number | undefined
   cancelled: boolean
 }
@@ -19,10 +21,16 @@ const realImmediate = setImmediate
  * Time that passes only when nothing else can happen. While it is installed, every timer of this thread is here, and they fire one by
  * one: by time, and in an order drawn from the seed where several are due. Promises settle in their own order between two timers, so a
  * run is the same every time unless something waits for the world outside.
+ *
+ * What is run `inside` somebody is theirs, with all that it sets in motion: they can be frozen, and have a wall clock of their own.
  */
 export class VirtualTime implements Clock {
   readonly #random: Random
   readonly #queue = new DueQueue<Timer>()
+  readonly #owner = new AsyncLocalStorage<object | undefined>()
+  /** Whoever is frozen, with what they have missed. */
+  readonly #frozen = new Map<object, Timer[]>()
+  readonly #wallAheadMs = new WeakMap<object, number>()
   #nowMs = START_MS
   #fired = 0
   #waiting = 0
@@ -37,6 +45,33 @@ export class VirtualTime implements Clock {
 
   monotonicMs(): number {
     return this.#nowMs - START_MS
+  }
+
+  /** What the wall clock of whoever asks shows: only this one jumps. */
+  wallMs(): number {
+    const owner = this.#owner.getStore()
+    return this.#nowMs + ((owner && this.#wallAheadMs.get(owner)) ?? 0)
+  }
+
+  /** Sets somebody's wall clock forward, or back. */
+  jump(owner: object, byMs: number): void {
+    this.#wallAheadMs.set(owner, (this.#wallAheadMs.get(owner) ?? 0) + byMs)
+  }
+
+  inside<T>(owner: object | undefined, run: () => T): T {
+    return this.#owner.run(owner, run)
+  }
+
+  /** From now on nothing happens to somebody. */
+  freeze(owner: object): void {
+    if (!this.#frozen.has(owner)) this.#frozen.set(owner, [])
+  }
+
+  /** All that somebody has missed happens now, in its order. */
+  thaw(owner: object): void {
+    const missed = this.#frozen.get(owner) ?? []
+    this.#frozen.delete(owner)
+    for (const timer of missed) this.#queue.add(this.#nowMs, timer)
   }
 
   /** Timers that will still fire. */
@@ -54,13 +89,13 @@ export class VirtualTime implements Clock {
     const replaced = {
       setTimeout: (run: () => void, ms = 0) => this.#add(run, ms, undefined),
       setInterval: (run: () => void, ms = 0) => this.#add(run, ms, ms),
-      setImmediate: (run: () => void) => this.#put({ run, everyMs: undefined, cancelled: false }, 0),
+      setImmediate: (run: () => void) => this.#put(this.#timer(run, undefined), 0),
       clearTimeout: cancel,
       clearInterval: cancel,
       clearImmediate: cancel,
     }
     Object.assign(globalThis, replaced)
-    Date.now = () => this.#nowMs
+    Date.now = () => this.wallMs()
     performance.now = () => this.monotonicMs()
     timersPromises.setTimeout = ((ms: number, value: unknown, options?: { signal?: AbortSignal }) =>
       this.#sleepUnless(ms, value, options?.signal)) as typeof timersPromises.setTimeout
@@ -74,8 +109,8 @@ export class VirtualTime implements Clock {
     }
   }
 
-  /** Lets things happen until the work is done; rejects when nothing can happen any more, or too much has. */
-  async run(work: Promise<void>): Promise<void> {
+  /** Lets things happen until the work is done, or enough; rejects when nothing can happen any more, or too much has. */
+  async run(work: Promise<void>, enough: () => boolean = () => false): Promise<void> {
     let done = false
     const ended = work.finally(() => (done = true))
     // Whoever awaits `ended` below hears of it; until then a rejection is not unhandled.
@@ -83,6 +118,7 @@ export class VirtualTime implements Clock {
     for (;;) {
       await new Promise<void>((resolve) => void realImmediate(resolve))
       if (done) return ended
+      if (enough()) return
       if (this.#fired > FIRED_MAX) throw new Error(`not over after ${FIRED_MAX} timers`)
       this.#fire()
     }
@@ -94,12 +130,17 @@ export class VirtualTime implements Clock {
       if (atMs === undefined) throw new Error("nothing can happen any more, and the work is not done")
       const timer = this.#queue.take(atMs)
       if (timer === undefined || timer.cancelled) continue
+      const missed = timer.owner && this.#frozen.get(timer.owner)
+      if (missed !== undefined) {
+        missed.push(timer)
+        continue
+      }
       this.#nowMs = Math.max(this.#nowMs, Math.floor(atMs))
       this.#fired++
       this.#waiting--
       if (timer.everyMs === undefined) timer.cancelled = true
       else this.#put(timer, timer.everyMs)
-      timer.run()
+      this.inside(timer.owner, timer.run)
       return
     }
   }
@@ -107,7 +148,11 @@ export class VirtualTime implements Clock {
   #add(run: () => void, ms: number, everyMs: number | undefined): Timer {
     // Timers are late now and then, never early.
     const lateMs = this.#random.chance(0.05) ? this.#random.between(1, 20) : 0
-    return this.#put({ run, everyMs, cancelled: false }, Math.max(1, Math.trunc(ms)) + lateMs)
+    return this.#put(this.#timer(run, everyMs), Math.max(1, Math.trunc(ms)) + lateMs)
+  }
+
+  #timer(run: () => void, everyMs: number | undefined): Timer {
+    return { run, owner: this.#owner.getStore(), everyMs, cancelled: false }
   }
 
   #put(timer: Timer, afterMs: number): Timer {

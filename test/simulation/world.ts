@@ -1,5 +1,5 @@
 import { partitionOf, type ConfigTable } from "@posthorn/core"
-import { followConfig, type ConfigFollower } from "@posthorn/log"
+import { followConfig, type ConfigFollower, type OwnedPartition } from "@posthorn/log"
 import { createMemoryLog, type MemoryLog } from "@posthorn/log/memory"
 import type { SendRequest } from "@posthorn/outbound"
 import type { Breakage } from "./breakage.ts"
@@ -7,6 +7,7 @@ import type { AppendFaults } from "./faulty-log.ts"
 import { Ledger } from "./ledger.ts"
 import type { Random } from "./random.ts"
 import type { Scenario } from "./scenario.ts"
+import { Stops } from "./stops.ts"
 import type { VirtualTime } from "./virtual-time.ts"
 
 /** A request that reached an endpoint. */
@@ -16,9 +17,20 @@ export interface Sent {
   readonly deliveryId: string
   readonly eventId: string
   readonly attempt: number
+  /** Of the try that it makes; several if that cannot be told. */
+  readonly keys: readonly string[]
   readonly atMs: number
-  /** The place in the ledger at which the sender had taken the partition over. */
-  readonly takenOverAt: number
+  /** Unix seconds that the request is signed with. */
+  readonly timestamp: number
+  /** Of the sender; `undefined` = it has never had the partition. */
+  readonly tenure: Tenure | undefined
+}
+
+/** That a process has, or had, a partition. */
+export interface Tenure {
+  readonly partition: OwnedPartition
+  /** The place in the ledger at which it took it over. */
+  readonly at: number
 }
 
 export interface WorldOptions {
@@ -26,24 +38,32 @@ export interface WorldOptions {
   readonly random: Random
   readonly time: VirtualTime
   readonly breakage: Breakage | undefined
+  /** Told of every request, before it is among the sent ones. */
+  readonly onSend: (world: World, sent: Sent) => void
+  /** Told when a subscription is disabled or deleted; resolves when what has to follow was looked at. */
+  readonly onStop: (world: World, subscriptionId: string) => Promise<void>
 }
 
 const NO_FAULTS: AppendFaults = { refused: 0, unknown: 0, twice: 0, slow: 0 }
-/** How long a subscription that was disabled or deleted may still be sent to. */
-const LAST_SENT_MS = 5000
 const VIOLATIONS_MAX = 20
 
 /** A process, as the world and what happens in it know it. */
 export interface Inhabitant {
   readonly number: number
-  readonly state: "up" | "cut off" | "gone"
+  /** Up, or up and hearing nothing, or standing still, or gone for good. */
+  readonly state: "up" | "cut off" | "frozen" | "gone"
   /** When it last began to hear of the log. */
   readonly hearingSinceMs: number
-  /** The place in the ledger at which it last took a partition of `deliveries` over. */
-  takenOverAt(partition: number): number
+  /** When it last took a partition of `deliveries` over. */
+  tenure(partition: number): Tenure | undefined
+  /** Whether it has not been told that a partition of `deliveries` is lost. */
+  owns(partition: number): boolean
   crash(): void
   cutOff(): void
   restore(): void
+  freeze(): void
+  evict(): void
+  thaw(): void
   stop(): Promise<void>
 }
 
@@ -52,25 +72,35 @@ export class World implements WorldOptions {
   readonly scenario: Scenario
   readonly random: Random
   readonly time: VirtualTime
+  readonly onSend: WorldOptions["onSend"]
+  readonly onStop: WorldOptions["onStop"]
   readonly breakage: Breakage | undefined
   readonly log: MemoryLog
   readonly ledger = new Ledger()
   readonly sends: Sent[] = []
+  /** The tries of all requests. */
+  readonly made = new Set<string>()
   readonly violations: string[] = []
   readonly processes: Inhabitant[] = []
-  /** Since when a subscription may not be sent to. */
-  readonly offSinceMs = new Map<string, number>()
+  readonly stops: Stops
   /** Subscriptions that were not there and enabled from the beginning to the end. */
   readonly unsteady = new Set<string>()
+  /** Subscriptions that became disabled, with the version that says so. */
+  readonly disabled = new Set<string>()
+  /** What is judged some time after it began. */
+  readonly watches: Promise<void>[] = []
   readonly #troubled = new Map<Inhabitant, number>()
   #config: ConfigFollower | undefined
 
-  constructor({ scenario, random, time, breakage }: WorldOptions) {
+  constructor({ scenario, random, time, breakage, onSend, onStop }: WorldOptions) {
+    this.onSend = onSend
+    this.onStop = onStop
     this.scenario = scenario
     this.random = random
     this.time = time
     this.breakage = breakage
     this.log = createMemoryLog({ partitions: scenario.partitions, clock: () => time.nowMs() })
+    this.stops = new Stops(() => time.nowMs())
   }
 
   get config(): ConfigFollower {
@@ -90,16 +120,24 @@ export class World implements WorldOptions {
           const entity = after ?? before
           if (entity?.kind !== "subscription") continue
           const { id } = entity.subscription
-          if (after?.kind === "subscription" && after.subscription.enabled) this.offSinceMs.delete(id)
-          else this.offSinceMs.set(id, this.time.nowMs())
-          if (before !== undefined) this.unsteady.add(id)
+          const now = after?.kind === "subscription" ? after : undefined
+          this.stops.changed(id, now)
+          if (now?.subscription.enabled === true) continue
+          this.unsteady.add(id)
+          if (now) this.disabled.add(`${id}/${now.version}`)
+          if (before?.kind === "subscription" && before.subscription.enabled) this.watches.push(this.onStop(this, id))
         }
       },
     })
   }
 
   violation(what: string): void {
-    if (this.violations.length < VIOLATIONS_MAX) this.violations.push(`at ${(this.time.monotonicMs() / 1000).toFixed(3)} s: ${what}`)
+    if (this.violations.length < VIOLATIONS_MAX) this.violations.push(`at ${this.clock(this.time.nowMs())}: ${what}`)
+  }
+
+  /** A time, as it is shown: since the beginning. */
+  clock(atMs: number): string {
+    return `${((atMs - this.time.nowMs() + this.time.monotonicMs()) / 1000).toFixed(3)} s`
   }
 
   /** From now on, and for so long, appends of a process go wrong. */
@@ -107,25 +145,40 @@ export class World implements WorldOptions {
     this.#troubled.set(process, this.time.nowMs() + forMs)
   }
 
+  /** When the appends of a process last went wrong, or will for the last time. */
+  troubledUntilMs(process: Inhabitant): number {
+    return this.#troubled.get(process) ?? 0
+  }
+
   appendFaultsOf(process: Inhabitant): AppendFaults {
-    return (this.#troubled.get(process) ?? 0) > this.time.nowMs() ? this.scenario.appendFaults : NO_FAULTS
+    return this.troubledUntilMs(process) > this.time.nowMs() ? this.scenario.appendFaults : NO_FAULTS
+  }
+
+  /** The partition number of a subscription. */
+  partitionOf(subscriptionId: string): number {
+    return partitionOf(subscriptionId, this.scenario.partitions)
   }
 
   sent(process: Inhabitant, { url, headers }: SendRequest): void {
     const subscription = this.scenario.subscriptions.find((each) => each.url === url)
     if (subscription === undefined) return this.violation(`a request to ${url}, which nobody subscribed with`)
-    const atMs = this.time.nowMs()
-    const { id } = subscription
-    const sinceMs = Math.max(this.offSinceMs.get(id) ?? Number.POSITIVE_INFINITY, process.hearingSinceMs)
-    if (process.state === "up" && atMs > sinceMs + LAST_SENT_MS) this.violation(`I7: a request to ${id}, which is disabled or deleted`)
-    this.sends.push({
+    const subscriptionId = subscription.id
+    const deliveryId = headers["webhook-id"] ?? ""
+    const attempt = Number(headers["posthorn-attempt"])
+    const keys = this.ledger.keysOf(deliveryId, attempt)
+    const sent: Sent = {
       process,
-      subscriptionId: id,
-      deliveryId: headers["webhook-id"] ?? "",
+      subscriptionId,
+      deliveryId,
       eventId: headers["posthorn-event-id"] ?? "",
-      attempt: Number(headers["posthorn-attempt"]),
-      atMs,
-      takenOverAt: process.takenOverAt(partitionOf(id, this.scenario.partitions)),
-    })
+      attempt,
+      keys,
+      atMs: this.time.nowMs(),
+      timestamp: Number(headers["webhook-timestamp"]),
+      tenure: process.tenure(this.partitionOf(subscriptionId)),
+    }
+    this.onSend(this, sent)
+    this.sends.push(sent)
+    for (const key of keys) this.made.add(key)
   }
 }

@@ -17,6 +17,12 @@ export interface Job {
   readonly state: PartitionState
 }
 
+/** What the end of a try leaves in the log. */
+export interface Ending {
+  readonly end: readonly NewRecord[]
+  readonly follow: readonly NewRecord[]
+}
+
 export interface OutcomesOptions {
   readonly appender: SureAppender
   readonly clock: Clock
@@ -43,16 +49,21 @@ export class Outcomes {
     return this.#appending > 0 ? nowMs - this.#acknowledgedAtMs : 0
   }
 
-  /** Appends what a try came to, then counts it as done. */
-  async append({ partition, offset, due, state }: Job, records: readonly NewRecord[]): Promise<void> {
-    if (records.length > 0) await this.#acknowledged(this.#options.appender.append(records, partition.signal, classOf(partition)))
+  /**
+   * Appends how a try ended, then what follows from it, then counts it as done. In that order: an end without what follows is made good by the next
+   * owner, and what followed from an end that nobody knows of would be on its way beside the same try made again.
+   */
+  async append({ partition, offset, due, state }: Job, { end, follow }: Ending): Promise<void> {
+    const appendClass = classOf(partition)
+    for (const records of [end, follow])
+      if (records.length > 0) await this.#acknowledged(this.#options.appender.append(records, partition.signal, appendClass))
     state.tries.end(tryKey(due))
     partition.finish(offset)
   }
 
   async settle(job: Job, settled: DeliverySettled): Promise<void> {
     const { due } = job
-    await this.append(job, [settledRecord(due, settled), ...followUp(due, settled, this.#options.operational)])
+    await this.append(job, { end: [settledRecord(due, settled)], follow: followUp(due, settled, this.#options.operational) })
     this.#options.events.deliveryEnded({ deliveryId: due.deliveryId, subscriptionId: due.subscriptionId, reason: settled.reason })
   }
 
@@ -61,8 +72,8 @@ export class Outcomes {
     const { due, state } = job
     const next = tryKey({ ...due, attempt: due.attempt + 1 })
     // A copy that comes late must not begin again what has gone on since.
-    const missing = state.tries.isCarriedOut(next) ? [] : followUp(due, ended, this.#options.operational)
-    await this.append(job, missing)
+    const follow = state.tries.isCarriedOut(next) ? [] : followUp(due, ended, this.#options.operational)
+    await this.append(job, { end: [], follow })
   }
 
   /** The same try comes again, from where it is put. */

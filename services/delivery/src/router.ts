@@ -15,6 +15,7 @@ import {
 } from "@posthorn/log"
 import { AttemptRecordSchema, DeliveryDueSchema, EventAcceptedSchema, type DeliveryDue, type EventAccepted } from "@posthorn/proto"
 import type { Clock } from "@posthorn/runtime"
+import { BulkQueue } from "./bulk-queue.ts"
 import type { DeliveryEvents } from "./events.ts"
 import type { SureAppender } from "./sure-appender.ts"
 import type { SubscriptionTable } from "./subscription-table.ts"
@@ -30,15 +31,6 @@ export interface RouterOptions {
   readonly signal: AbortSignal
 }
 
-/** Records of the lower class that are on their way into the log at the same time: what is live never waits for more of them than that. */
-const BULK_UNDER_WAY_MAX = 250
-
-interface Routed {
-  readonly partition: OwnedPartition
-  readonly offset: number
-  readonly compose: () => readonly DeliveryRecords[]
-}
-
 /** What begins a delivery. */
 interface DeliveryRecords {
   readonly due: NewRecord
@@ -52,8 +44,7 @@ interface DeliveryRecords {
 export function createRouter(options: RouterOptions): GroupHandler {
   const { config, appender, clock, events, failed, signal } = options
   const shares = new ShareMeter({ perSecond: limits.LIVE_PER_SECOND, burst: limits.LIVE_BURST })
-  const bulk = new Set<Routed>()
-  let bulkUnderWay = 0
+  const bulk = new BulkQueue(failed)
 
   async function route(partition: OwnedPartition, record: LogRecord): Promise<void> {
     const { offset, value } = record
@@ -73,8 +64,10 @@ export function createRouter(options: RouterOptions): GroupHandler {
     if (live.length > 0) await appendDeliveries(recordsFor(live, false), partition, "live")
     events.eventRouted(matched.length)
     if (exceeding.length === 0) return partition.finish(offset)
-    bulk.add({ partition, offset, compose: () => recordsFor(exceeding, true) })
-    if (bulkUnderWay === 0) setImmediate(pumpBulk)
+    bulk.add(partition, async () => {
+      await appendDeliveries(recordsFor(exceeding, true), partition, "bulk")
+      partition.finish(offset)
+    })
   }
 
   /** The tries first: a delivery that the views know of, and that nobody makes, would be on its way for ever. */
@@ -93,25 +86,6 @@ export function createRouter(options: RouterOptions): GroupHandler {
       lost,
       appendClass,
     )
-  }
-
-  function pumpBulk(): void {
-    for (const next of bulk) {
-      if (bulkUnderWay >= BULK_UNDER_WAY_MAX) return
-      bulk.delete(next)
-      if (!next.partition.signal.aborted) guarded(next.partition, appendBulk(next))
-    }
-  }
-
-  async function appendBulk({ partition, offset, compose }: Routed): Promise<void> {
-    bulkUnderWay++
-    try {
-      await appendDeliveries(compose(), partition, "bulk")
-      partition.finish(offset)
-    } finally {
-      bulkUnderWay--
-      if (bulkUnderWay === 0 || bulkUnderWay === BULK_UNDER_WAY_MAX / 2) setImmediate(pumpBulk)
-    }
   }
 
   const guarded = (partition: OwnedPartition, work: Promise<void>): void => {

@@ -286,11 +286,10 @@ export class Worker implements GroupHandler {
     const news = newsOfEndpoint(job, made, { startedAtMs, endedAtMs: nowMs })
     if (news.health) finished.health = news.health
     if (news.moved) events.breakerMoved({ subscriptionId: due.subscriptionId, state: news.standing.state, reason: made.attempt.error })
-    await this.#outcomes.append(job, [
-      finishedRecord(due, finished),
-      ...followUp(due, finished, operational),
-      ...newsRecords(news, entity, operational),
-    ])
+    await this.#outcomes.append(job, {
+      end: [finishedRecord(due, finished)],
+      follow: [...followUp(due, finished, operational), ...newsRecords(news, entity, operational)],
+    })
     if (finished.reason !== "")
       events.deliveryEnded({ deliveryId: due.deliveryId, subscriptionId: due.subscriptionId, reason: finished.reason })
     events.attemptEnded({
