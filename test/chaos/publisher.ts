@@ -5,6 +5,8 @@ export interface PublisherOptions {
   readonly token: string
   readonly events: number
   readonly forMs: number
+  /** How long a request is waited for before it is made again. */
+  readonly answerMs: number
   /** Every other event goes without an idempotency key, which must succeed at once whatever the status store does. */
   readonly halfWithoutKey: boolean
 }
@@ -14,14 +16,19 @@ export interface Published {
   readonly acknowledged: ReadonlyMap<string, string>
   /** Events without a key that were not acknowledged at once. */
   readonly refusedWithoutKey: number
-  /** Keyed requests that were made again. */
+  /** Keyed requests that were made again, for whatever reason. */
   readonly repeated: number
+  /** Answers that the log or the store is not there. */
+  readonly unavailable: number
+  /** Requests whose connection was closed before they were answered. Also of an orderly server: one that closes an idle connection may cross the next request. */
+  readonly cutOff: number
+  /** Those of them that had been carried out, as repeating them showed. */
+  readonly doneAndCutOff: number
   /** What an answer said that is no reason to try again; empty when all is well. */
   readonly unexpected: readonly string[]
 }
 
 const IN_FLIGHT_MAX = 64
-const REQUEST_TIMEOUT_MS = 10_000
 const AGAIN_MS = 200
 /** How long after the last one was due every event has to be acknowledged. */
 const PATIENCE_MS = 40_000
@@ -32,7 +39,7 @@ export async function publishAll(options: PublisherOptions): Promise<Published> 
   const { events, forMs, halfWithoutKey } = options
   const acknowledged = new Map<string, string>()
   const unexpected: string[] = []
-  let [repeated, refusedWithoutKey] = [0, 0]
+  let [repeated, refusedWithoutKey, unavailable, cutOff, doneAndCutOff] = [0, 0, 0, 0, 0]
   const startedAtMs = Date.now()
   const untilMs = startedAtMs + forMs + PATIENCE_MS
 
@@ -49,13 +56,20 @@ export async function publishAll(options: PublisherOptions): Promise<Published> 
   }
 
   async function publish(index: number, keyed: boolean): Promise<void> {
-    while (Date.now() < untilMs) {
+    for (let before = ""; Date.now() < untilMs;) {
       const given = await publishOnce(options, index, keyed)
-      if (given.kind === "acknowledged") return void acknowledged.set(payloadOf(index), given.eventId)
+      if (given.kind === "acknowledged") {
+        acknowledged.set(payloadOf(index), given.eventId)
+        if (given.duplicate && before === "cut off") doneAndCutOff++
+        return
+      }
       if (!keyed) return void refusedWithoutKey++
       if (given.kind === "unexpected" && unexpected.length < UNEXPECTED_MAX) unexpected.push(given.text)
       if (given.kind === "unexpected") return
       repeated++
+      if (given.kind === "unavailable") unavailable++
+      if (given.kind === "cut off") cutOff++
+      before = given.kind
       await wait(AGAIN_MS)
     }
   }
@@ -64,18 +78,20 @@ export async function publishAll(options: PublisherOptions): Promise<Published> 
   // In queues of their own, so that those that are held up do not hold up the others.
   const queues = Map.groupBy(all, (index) => halfWithoutKey && index % 2 === 1)
   await Promise.all([...queues].map(([withoutKey, indices]) => publishInTurn(indices, !withoutKey)))
-  return { acknowledged, refusedWithoutKey, repeated, unexpected }
+  return { acknowledged, refusedWithoutKey, repeated, unavailable, cutOff, doneAndCutOff, unexpected }
 }
 
 /** The bytes that arrive: the data of event number `index`. */
 export const payloadOf = (index: number): string => `{"n":${index}}`
 
 type Given =
-  | { readonly kind: "acknowledged"; readonly eventId: string }
-  | { readonly kind: "again" }
+  | { readonly kind: "acknowledged"; readonly eventId: string; readonly duplicate: boolean }
+  /** It is in the log or it is not. */
+  | { readonly kind: "unavailable" | "cut off" | "unanswered" }
+  | { readonly kind: "not begun" }
   | { readonly kind: "unexpected"; readonly text: string }
 
-async function publishOnce({ httpUrl, token }: PublisherOptions, index: number, keyed: boolean): Promise<Given> {
+async function publishOnce({ httpUrl, token, answerMs }: PublisherOptions, index: number, keyed: boolean): Promise<Given> {
   try {
     const response = await fetch(`${httpUrl}/v1/events`, {
       method: "POST",
@@ -85,13 +101,17 @@ async function publishOnce({ httpUrl, token }: PublisherOptions, index: number, 
         ...(keyed ? { "idempotency-key": `chaos-${index}` } : {}),
       },
       body: `{"type":"chaos.event","data":${payloadOf(index)}}`,
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      signal: AbortSignal.timeout(answerMs),
     })
     const text = await response.text()
-    if (response.ok) return { kind: "acknowledged", eventId: (JSON.parse(text) as { id: string }).id }
-    return response.status >= 500 ? { kind: "again" } : { kind: "unexpected", text: `${response.status} ${text.slice(0, 300)}` }
-  } catch {
-    // Cut off or too late: it is in the log or it is not.
-    return { kind: "again" }
+    if (response.ok) {
+      const { id, duplicate = false } = JSON.parse(text) as { id: string; duplicate?: boolean }
+      return { kind: "acknowledged", eventId: id, duplicate }
+    }
+    return response.status === 503 ? { kind: "unavailable" } : { kind: "unexpected", text: `${response.status} ${text.slice(0, 300)}` }
+  } catch (error) {
+    if (error instanceof Error && error.name === "TimeoutError") return { kind: "unanswered" }
+    const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException
+    return { kind: code === "ECONNREFUSED" ? "not begun" : "cut off" }
   }
 }

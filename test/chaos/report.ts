@@ -1,8 +1,9 @@
 import { ENDPOINTS } from "./endpoints.ts"
 import type { Outcome } from "./run-scenario.ts"
+import type { Views } from "./views.ts"
 
 /** What is wrong with an outcome; empty when every promise was kept. */
-export function problemsOf({ scenario, sent, faults, published, findings, views, badEnd }: Outcome): string[] {
+export function problemsOf({ scenario, sent, faults, published, findings, views, problems, badEnd }: Outcome): string[] {
   const { acknowledged, refusedWithoutKey, unexpected } = published
   const bound = scenario.duplicatesPerFault * faults
   const wanted = acknowledged.size * ENDPOINTS.length
@@ -22,11 +23,12 @@ export function problemsOf({ scenario, sent, faults, published, findings, views,
     ],
     [findings.altered > 0, `${findings.altered} with other bytes`],
     [findings.unasked > 0, `${findings.unasked} deliveries of events that were not acknowledged`],
+    ...problems.map((problem) => [true, problem] as const),
     [badEnd !== "", badEnd],
     [views === undefined, "the views could not be read"],
   ]
   const viewed: readonly (readonly [boolean, string])[] =
-    views === undefined
+    views === undefined || scenario.viewsLack
       ? []
       : [
           [views.events !== acknowledged.size, `${views.events} events in Postgres for ${acknowledged.size} acknowledged`],
@@ -39,24 +41,30 @@ export function problemsOf({ scenario, sent, faults, published, findings, views,
   return [...checks, ...viewed].filter(([wrong]) => wrong).map(([, text]) => text)
 }
 
+const seen = ({ scenario, views }: Outcome, figure: keyof Views): number | string => (scenario.viewsLack ? "–" : (views?.[figure] ?? "?"))
+
 const COLUMNS: Readonly<Record<string, (outcome: Outcome) => string | number>> = {
   scenario: ({ scenario }) => scenario.name,
   faults: ({ faults }) => faults,
+  kills: ({ kills }) => kills,
   sent: ({ sent }) => sent,
   acknowledged: ({ published }) => published.acknowledged.size,
   delivered: ({ findings }) => findings.delivered,
   lost: ({ findings }) => findings.lost.length,
   duplicates: ({ scenario, faults, findings }) => `${findings.duplicates} (≤ ${scenario.duplicatesPerFault * faults})`,
   early: ({ findings, views }) => Math.max(findings.early.length, views?.early ?? 0),
-  "not terminal": ({ views }) => views?.unfinished ?? "?",
-  holes: ({ views }) => views?.holes ?? "?",
-  "stores apart": ({ views }) => views?.apart ?? "?",
+  "not terminal": (outcome) => seen(outcome, "unfinished"),
+  holes: (outcome) => seen(outcome, "holes"),
+  "stores apart": (outcome) => seen(outcome, "apart"),
   "late p99": ({ views }) => (views ? `${(views.lateP99Ms / 1000).toFixed(1)} s` : "?"),
   took: ({ seconds }) => `${Math.round(seconds)} s`,
   verdict: (outcome) => (problemsOf(outcome).length === 0 ? "kept" : "BROKEN"),
 }
 
-/** A table in Markdown, one line a scenario. */
+/** Processes that were ended with SIGKILL. */
+export const killsOf = (outcomes: readonly Outcome[]): number => outcomes.reduce((sum, { kills }) => sum + kills, 0)
+
+/** A table in Markdown, one line a scenario, and what they come to. */
 export function tableOf(outcomes: readonly Outcome[]): string {
   const names = Object.keys(COLUMNS)
   const line = (cells: readonly (string | number)[]): string => `| ${cells.join(" | ")} |`
@@ -64,5 +72,7 @@ export function tableOf(outcomes: readonly Outcome[]): string {
     line(names),
     line(names.map(() => "---")),
     ...outcomes.map((outcome) => line(Object.values(COLUMNS).map((cell) => cell(outcome)))),
+    "",
+    `${outcomes.length} scenarios, ${killsOf(outcomes)} processes killed.`,
   ].join("\n")
 }

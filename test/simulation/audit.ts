@@ -1,11 +1,11 @@
-import { deliveryIdOf, RETRY_TIERS, tryKey, type Topic } from "@posthorn/core"
+import { EVENT_TOPICS, deliveryIdOf, RETRY_TIERS, tryKey, type Topic } from "@posthorn/core"
 import { DeliveryState, type DeliveryDue, type EventAccepted, type Subscription } from "@posthorn/proto"
 import type { LedgerRecord, Noted } from "./ledger.ts"
 import type { World } from "./world.ts"
 
 /** Every group, and what its stage reads. */
 export const GROUPS: readonly (readonly [string, readonly Topic[]])[] = [
-  ["router", ["events"]],
+  ["router", EVENT_TOPICS],
   ["delivery", ["deliveries", "deliveries.bulk", "control"]],
   ["retry", RETRY_TIERS],
 ]

@@ -132,6 +132,7 @@ export class Ledger {
       case "config":
         return undefined
       case "events":
+      case "events.bulk":
         return this.#indexEvent(decode(EventAcceptedSchema, value))
       case "attempts":
         return this.#indexAttempt(decode(AttemptRecordSchema, value), noted)

@@ -23,8 +23,11 @@ export async function publish(world: World): Promise<void> {
       acceptedAt: now,
       occurredAt: now,
       configPosition: BigInt(world.config.position),
+      bulk: random.chance(0.2),
       ...(random.chance(0.1) ? { deliverAt: timestampFromMs(time.nowMs() + random.between(1, 70_000)) } : {}),
     })
-    await ledger.append(log, [{ topic: "events", key: `${applicationId}/${eventId}`, value: toBinary(EventAcceptedSchema, event) }])
+    await ledger.append(log, [
+      { topic: event.bulk ? "events.bulk" : "events", key: `${applicationId}/${eventId}`, value: toBinary(EventAcceptedSchema, event) },
+    ])
   }
 }

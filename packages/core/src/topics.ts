@@ -9,6 +9,7 @@ export type RetryTier = (typeof RETRY_TIERS)[number]
 export const TOPICS = [
   "config",
   "events",
+  "events.bulk",
   "deliveries",
   "deliveries.bulk",
   ...RETRY_TIERS,
@@ -18,6 +19,10 @@ export const TOPICS = [
   "control",
 ] as const
 export type Topic = (typeof TOPICS)[number]
+
+/** Where accepted events are, live ones first. */
+export const EVENT_TOPICS = ["events", "events.bulk"] as const satisfies readonly Topic[]
+export type EventTopic = (typeof EVENT_TOPICS)[number]
 
 export interface TopicFacts {
   /** `one` gives a total order; `many` is the installation's partition count, the same for every topic, so that one key has one partition number everywhere. */
@@ -40,6 +45,7 @@ const due: TopicFacts = { partitions: "many", retentionMs: 7 * DAY_MS, record: "
 export const TOPIC_FACTS: Readonly<Record<Topic, TopicFacts>> = {
   config: { partitions: "one", retentionMs: undefined, record: "ConfigChanged" },
   events: { partitions: "many", retentionMs: 7 * DAY_MS, record: "EventAccepted" },
+  "events.bulk": { partitions: "many", retentionMs: 7 * DAY_MS, record: "EventAccepted" },
   deliveries: due,
   "deliveries.bulk": due,
   "retry.5s": due,

@@ -1,4 +1,4 @@
-import type { KnownEntity, Refusal, StatusRows } from "@posthorn/core"
+import type { EventTopic, KnownEntity, Refusal, StatusRows } from "@posthorn/core"
 import type { Timestamp } from "@bufbuild/protobuf/wkt"
 import type {
   DeadLetterFilter,
@@ -74,7 +74,7 @@ export interface Redelivery {
   /** As the view keeps it. */
   readonly event: EventAccepted
   /** Where the log had the event; `undefined` = not known. */
-  readonly place: { readonly partition: number; readonly offset: number } | undefined
+  readonly place: { readonly topic: EventTopic; readonly partition: number; readonly offset: number } | undefined
   /** The first attempt of the delivery's round; `undefined` = none has ended. */
   readonly roundFirst: { readonly number: number; readonly startedAt: Timestamp | undefined } | undefined
 }

@@ -1,5 +1,14 @@
 import { randomUUID } from "node:crypto"
-import { decideDisable, limits, permissionAt, RETRY_TIERS, type Crypto, type SubscriptionEntity, type Topic } from "@posthorn/core"
+import {
+  decideDisable,
+  EVENT_TOPICS,
+  limits,
+  permissionAt,
+  RETRY_TIERS,
+  type Crypto,
+  type SubscriptionEntity,
+  type Topic,
+} from "@posthorn/core"
 import { followConfig, type ConfigFollower, type EventLog, type GroupHandler, type GroupOptions, type GroupMember } from "@posthorn/log"
 import type { AttemptSender } from "@posthorn/outbound"
 import type { Clock } from "@posthorn/runtime"
@@ -37,14 +46,13 @@ export interface Delivery {
 const UPKEEP_MS = 5000
 const GONE = "the endpoint answered 410 Gone"
 const WINDOWS: Readonly<Record<(typeof GROUPS)[number][0], Pick<GroupOptions, "windowRecords" | "windowBytes">>> = {
-  // Far ahead, so that an event behind a burst is seen while the burst is still being routed.
-  router: { windowRecords: 5000 },
+  router: {},
   delivery: {},
   // What waits here waits long, in five tiers.
   retry: { windowBytes: limits.RETRY_WINDOW_BYTES_MAX },
 }
 const GROUPS = [
-  ["router", ["events"]],
+  ["router", EVENT_TOPICS],
   ["delivery", ["deliveries", "deliveries.bulk", "control", "parked"]],
   ["retry", RETRY_TIERS],
 ] as const satisfies readonly (readonly [string, readonly Topic[]])[]

@@ -1,5 +1,5 @@
 import { fromBinary } from "@bufbuild/protobuf"
-import { deliveryIdOf, limits } from "@posthorn/core"
+import { deliveryIdOf, EVENT_TOPICS, limits } from "@posthorn/core"
 import { createMemoryLog } from "@posthorn/log/memory"
 import { AttemptRecordSchema, BreakerState, ControlRecordSchema, DeliveryState, EventAcceptedSchema } from "@posthorn/proto"
 import { systemClock, type Clock } from "@posthorn/runtime"
@@ -66,9 +66,10 @@ test("dead deliveries are told to who names the event, not to who wants everythi
   await settled(log, deliveryIdOf(eventId, everything.id), DeliveryState.DEAD)
   await eventually(async () => expect(await all(log, "dead-letters")).toHaveLength(2), IN_TIME)
   await eventually(async () => {
-    expect((await log.lag("router", ["events"])).every(({ committed, high }) => committed === high)).toBe(true)
+    expect((await log.lag("router", EVENT_TOPICS)).every(({ committed, high }) => committed === high)).toBe(true)
   }, IN_TIME)
-  const events = (await all(log, "events")).map(({ value }) => fromBinary(EventAcceptedSchema, value))
+  const published = [...(await all(log, "events")), ...(await all(log, "events.bulk"))]
+  const events = published.map(({ value }) => fromBinary(EventAcceptedSchema, value))
   expect(events.map(({ type, operational }) => [type, operational])).toEqual([
     ["order.created", false],
     ["delivery.dead", true],

@@ -1,4 +1,4 @@
-import { REASONS, type Topic } from "@posthorn/core"
+import { EVENT_TOPICS, REASONS, type Topic } from "@posthorn/core"
 import { LATENCY_BUCKETS_SECONDS, type Logger, type Metrics } from "@posthorn/runtime"
 
 /** The only fields of this service's log lines. */
@@ -151,7 +151,18 @@ function upkeepEvents(log: Log, metrics: Metrics) {
     help: "Records that a group has not finished.",
     labels: {
       group: GROUPS,
-      topic: ["events", "deliveries", "deliveries.bulk", "control", "parked", "retry.5s", "retry.1m", "retry.5m", "retry.15m", "retry.1h"],
+      topic: [
+        ...EVENT_TOPICS,
+        "deliveries",
+        "deliveries.bulk",
+        "control",
+        "parked",
+        "retry.5s",
+        "retry.1m",
+        "retry.5m",
+        "retry.15m",
+        "retry.1h",
+      ],
     },
   })
   const clockOffset = metrics.gauge({

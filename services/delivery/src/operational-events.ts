@@ -24,11 +24,13 @@ interface Happening {
   readonly name: string
   readonly atMs: number
   readonly data: Readonly<Record<string, unknown>>
+  /** There may be very many at a time. */
+  readonly bulk?: boolean
 }
 
 /** Events that nobody asks for are not made. */
 export function createOperationalEvents(subscriptions: Pick<SubscriptionTable, "named">, configPosition: () => number): OperationalEvents {
-  const recordsOf = ({ applicationId, type, name, atMs, data }: Happening): NewRecord[] => {
+  const recordsOf = ({ applicationId, type, name, atMs, data, bulk = false }: Happening): NewRecord[] => {
     if (subscriptions.named(applicationId, type).length === 0) return []
     const eventId = operationalEventIdOf(type, name)
     const at = timestampFromMs(atMs)
@@ -42,8 +44,9 @@ export function createOperationalEvents(subscriptions: Pick<SubscriptionTable, "
       occurredAt: at,
       configPosition: BigInt(configPosition()),
       operational: true,
+      bulk,
     })
-    return [{ topic: "events", key: `${applicationId}/${eventId}`, value: toBinary(EventAcceptedSchema, event) }]
+    return [{ topic: bulk ? "events.bulk" : "events", key: `${applicationId}/${eventId}`, value: toBinary(EventAcceptedSchema, event) }]
   }
   return {
     dead(due, letter) {
@@ -54,6 +57,7 @@ export function createOperationalEvents(subscriptions: Pick<SubscriptionTable, "
         type: "delivery.dead",
         name: `${due.deliveryId}/${due.round}`,
         atMs: letter.deadAt ? timestampMs(letter.deadAt) : 0,
+        bulk: true,
         data: {
           deliveryId: due.deliveryId,
           subscriptionId: due.subscriptionId,

@@ -19,7 +19,9 @@ export interface Job {
 
 /** What the end of a try leaves in the log. */
 export interface Ending {
+  /** That it ended; with its dead letter, if it has one. */
   readonly end: readonly NewRecord[]
+  /** What is tried next, and what is told. */
   readonly follow: readonly NewRecord[]
 }
 
@@ -63,7 +65,7 @@ export class Outcomes {
 
   async settle(job: Job, settled: DeliverySettled): Promise<void> {
     const { due } = job
-    await this.append(job, { end: [settledRecord(due, settled)], follow: followUp(due, settled, this.#options.operational) })
+    await this.append(job, { end: [settledRecord(due, settled), ...followUp(due, settled, this.#options.operational)], follow: [] })
     this.#options.events.deliveryEnded({ deliveryId: due.deliveryId, subscriptionId: due.subscriptionId, reason: settled.reason })
   }
 

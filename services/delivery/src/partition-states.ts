@@ -1,4 +1,4 @@
-import type { Breaker } from "@posthorn/core"
+import { EVENT_TOPICS, type Breaker } from "@posthorn/core"
 import type { LogGroups, LogReader, OwnedPartition, PartitionLag } from "@posthorn/log"
 import type { Clock } from "@posthorn/runtime"
 import { readControl } from "./control.ts"
@@ -76,7 +76,7 @@ export class PartitionStates {
  * that tells an application, and wishes. What waits in a retry tier is no copy; what was moved out of one is committed within seconds.
  */
 async function sourcesOf(log: LogGroups, partition: number): Promise<readonly PartitionLag[]> {
-  const everywhere = [await log.lag("router", ["events"]), await log.lag("delivery", ["deliveries", "deliveries.bulk"])]
+  const everywhere = [await log.lag("router", EVENT_TOPICS), await log.lag("delivery", ["deliveries", "deliveries.bulk"])]
   const here = (await log.lag("delivery", ["control"])).filter((each) => each.partition === partition)
   return [...everywhere.flat(), ...here]
 }

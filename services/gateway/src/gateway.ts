@@ -1,5 +1,5 @@
+import { limits, ShareMeter, type Crypto } from "@posthorn/core"
 import { setTimeout as pause } from "node:timers/promises"
-import type { Crypto } from "@posthorn/core"
 import { followConfig, type EventLog } from "@posthorn/log"
 import { checkHealth, type Clock, type Metrics, type SecretBox } from "@posthorn/runtime"
 import type { DeadLetterQueue, IdempotencyClaims, MutualExclusion, StatusReader } from "@posthorn/store"
@@ -61,7 +61,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
   const newId = createNewId(nowMs)
   const waiting = { pause: async (ms: number) => pause(ms) }
-  const publishing = { log, config, claims: store, reader: store, nowMs, newId, events, ...waiting }
+  const shares = new ShareMeter({ perSecond: limits.LIVE_PER_SECOND, burst: limits.LIVE_BURST })
+  const publishing = { log, config, shares, claims: store, reader: store, nowMs, newId, events, ...waiting }
   const keyed = new KeyedAcceptance(publishing)
   const checks = healthChecks({ log, store, analytics: options.analytics, monotonicMs: clock.monotonicMs })
   const doors = await openDoors({

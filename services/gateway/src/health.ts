@@ -1,4 +1,4 @@
-import type { Topic } from "@posthorn/core"
+import { EVENT_TOPICS, type Topic } from "@posthorn/core"
 import type { LogGroups } from "@posthorn/log"
 import type { ComponentHealth, HealthCheck } from "@posthorn/runtime"
 
@@ -17,12 +17,12 @@ export interface HealthSources {
 /** The groups that stand for a service, with what they read. */
 const SERVICES = {
   delivery: [
-    ["router", ["events"]],
+    ["router", EVENT_TOPICS],
     ["delivery", ["deliveries", "deliveries.bulk"]],
   ],
   projector: [
-    ["projector-postgres", ["events", "attempts"]],
-    ["projector-clickhouse", ["events", "attempts"]],
+    ["projector-postgres", [...EVENT_TOPICS, "attempts"]],
+    ["projector-clickhouse", [...EVENT_TOPICS, "attempts"]],
   ],
 } as const satisfies Record<string, readonly (readonly [string, readonly Topic[]])[]>
 

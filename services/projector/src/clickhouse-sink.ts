@@ -79,7 +79,7 @@ function batchOf(stretches: readonly Stretch[]): AnalyticsBatch {
   for (const { topic, value, offset } of stretches.flatMap(({ records }) => records)) {
     const decoded = decodeRecord(topic, value)
     if ("undecodable" in decoded) continue
-    const event = decoded.topic === "events" ? eventRow(decoded.message, offset) : undefined
+    const event = decoded.topic === "events" || decoded.topic === "events.bulk" ? eventRow(decoded.message, offset) : undefined
     const attempt = decoded.topic === "attempts" ? attemptRow(decoded.message, offset) : undefined
     if (event) events.push(event)
     if (attempt) attempts.push(attempt)

@@ -1,5 +1,5 @@
 import type { AnalyticsWriter } from "@posthorn/analytics"
-import { limits, PROJECTED_TOPICS, type Topic } from "@posthorn/core"
+import { EVENT_TOPICS, limits, PROJECTED_TOPICS, type Topic } from "@posthorn/core"
 import type { EventLog, GroupHandler, GroupMember } from "@posthorn/log"
 import type { Clock } from "@posthorn/runtime"
 import type { StatusKeeper, StatusProjection } from "@posthorn/store"
@@ -29,7 +29,7 @@ export interface Projector {
 }
 
 /** What ClickHouse is given: the other topics hold nothing that it counts. */
-const TOPICS = { postgres: PROJECTED_TOPICS, clickhouse: ["events", "attempts"] } as const satisfies Record<View, readonly Topic[]>
+const TOPICS = { postgres: PROJECTED_TOPICS, clickhouse: [...EVENT_TOPICS, "attempts"] } as const satisfies Record<View, readonly Topic[]>
 const LAG_INTERVAL_MS = 5000
 
 /** Starts the projection into both views, each in a group of its own so that one store being down delays only itself. Any number of projectors may run. */

@@ -15,15 +15,22 @@ import {
   type EventAccepted,
 } from "@posthorn/proto"
 import { PROJECT_NAME_LENGTH_MAX } from "../limits.ts"
-import type { Topic } from "../topics.ts"
+import type { EventTopic, Topic } from "../topics.ts"
 
 /** Topics that the views are made of. */
-export const PROJECTED_TOPICS = ["config", "events", "attempts", "dead-letters", "control"] as const satisfies readonly Topic[]
+export const PROJECTED_TOPICS = [
+  "config",
+  "events",
+  "events.bulk",
+  "attempts",
+  "dead-letters",
+  "control",
+] as const satisfies readonly Topic[]
 
 /** A record of a projected topic, with what it says. */
 export type Decoded =
   | { readonly topic: "config"; readonly message: ConfigChanged }
-  | { readonly topic: "events"; readonly message: EventAccepted }
+  | { readonly topic: EventTopic; readonly message: EventAccepted }
   | { readonly topic: "attempts"; readonly message: AttemptRecord }
   | { readonly topic: "dead-letters"; readonly message: DeadLetterRecord }
   | { readonly topic: "control"; readonly message: ControlRecord }
@@ -61,6 +68,7 @@ function read(topic: Topic, value: Uint8Array): Decoded | undefined {
     case "config":
       return { topic, message: fromBinary(ConfigChangedSchema, value) }
     case "events":
+    case "events.bulk":
       return { topic, message: fromBinary(EventAcceptedSchema, value) }
     case "attempts":
       return { topic, message: fromBinary(AttemptRecordSchema, value) }
@@ -78,6 +86,7 @@ function faultOf({ topic, message }: Decoded): string | undefined {
     case "config":
       return message.entityId === "" || message.state.case === undefined ? "a change without entity or state" : undefined
     case "events":
+    case "events.bulk":
       if (message.eventId === "" || message.applicationId === "") return "an event without id or application"
       return lengthFault(message.eventId, message.applicationId, message.type, message.onlySubscriptionId) ?? timeFault(message.acceptedAt)
     case "attempts":

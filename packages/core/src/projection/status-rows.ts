@@ -8,6 +8,7 @@ import type {
   EventAccepted,
   SubscriptionHealth,
 } from "@posthorn/proto"
+import type { EventTopic } from "../topics.ts"
 import type { Timestamp } from "@bufbuild/protobuf/wkt"
 import { sequenceOf } from "../delivery/evolve.ts"
 import { controlDeed, requeueDeed, type AuditRow } from "./audit-row.ts"
@@ -56,6 +57,7 @@ export interface HealthRow {
 /** An accepted event, with where the log has it. The first copy counts; copies are in one partition, as they have one key. */
 export interface EventStatusRow {
   readonly event: EventAccepted
+  readonly topic: EventTopic
   readonly partition: number
   readonly offset: number
 }
@@ -109,7 +111,8 @@ function foldRecord(fold: Fold, record: ProjectedRecord): void {
   const { topic, message, partition, offset } = record
   switch (topic) {
     case "events":
-      if (!fold.events.has(message.eventId)) fold.events.set(message.eventId, { event: message, partition, offset })
+    case "events.bulk":
+      if (!fold.events.has(message.eventId)) fold.events.set(message.eventId, { event: message, topic, partition, offset })
       break
     case "attempts":
       foldOutcome(fold, message)

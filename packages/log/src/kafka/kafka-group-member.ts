@@ -33,6 +33,9 @@ interface Assigned {
 /** After this many errors the client starts anew and looks for the group's coordinator, which it does at no other time. */
 const RETRIES = 2
 
+/** Until a client that gave up is started again. */
+const RESTART_MS = 500
+
 const keyOf = ({ topic, partition }: Assigned): string => `${topic}/${partition}`
 
 /**
@@ -89,7 +92,7 @@ export class KafkaGroupMember implements GroupMember {
     try {
       await this.#consumer.connect()
       await this.#consumer.subscribe({ topics: topics.map(nameOf), fromBeginning: true })
-      await this.#consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: async (batch) => this.#take(batch) })
+      await this.#run()
       await Promise.race([this.#joined.promise, giveUp])
     } catch (error) {
       await this.#end()
@@ -131,8 +134,22 @@ export class KafkaGroupMember implements GroupMember {
       // The client has left the group; it starts again as a new member or not at all.
       this.#loseAll()
       if (this.#ended) setImmediate(() => void this.#disconnect())
-      else if (!payload.restart) this.#fail(payload.error)
+      else if (!payload.restart) void this.#startAgain(payload.error)
     })
+  }
+
+  async #run(): Promise<void> {
+    await this.#consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: async (batch) => this.#take(batch) })
+  }
+
+  /**
+   * The client takes errors for final that pass, such as a connection that is reset as soon as it is there: so a member is lost only
+   * when it has not been one for `KAFKA_GIVE_UP_MS`.
+   */
+  async #startAgain(error: Error): Promise<void> {
+    if (Date.now() - this.#lastContactMs > limits.KAFKA_GIVE_UP_MS) return this.#fail(error)
+    await delay(RESTART_MS)
+    if (!this.#ended) await this.#run()
   }
 
   #contact(): void {

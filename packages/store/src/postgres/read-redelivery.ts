@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf"
 import { timestampFromDate, type Timestamp } from "@bufbuild/protobuf/wkt"
+import type { EventTopic } from "@posthorn/core"
 import { EventAcceptedSchema, type EventAccepted } from "@posthorn/proto"
 import type { Redelivery, Tenancy } from "../status-store.ts"
 import type { Session } from "./database.ts"
@@ -17,6 +18,7 @@ interface RedeliveryRow extends DeliveryRow {
   readonly deliver_at: Date | null
   readonly operational: boolean
   readonly config_position: number
+  readonly log_topic: EventTopic | null
   readonly log_partition: number | null
   readonly log_offset: number | null
   readonly first_number: number | null
@@ -26,7 +28,7 @@ interface RedeliveryRow extends DeliveryRow {
 /** An event is kept by the same day as its deliveries, whose time is its own. */
 const SELECT = `
   select d.*, e.content_type, e.payload, e.metadata, e.idempotency_key, e.only_subscription_id, e.created_at as accepted_at, e.occurred_at, e.deliver_at,
-    e.operational, e.config_position, e.log_partition, e.log_offset, a.number as first_number, a.started_at as first_started_at
+    e.operational, e.config_position, e.log_topic, e.log_partition, e.log_offset, a.number as first_number, a.started_at as first_started_at
   from found d
   join lateral (select * from posthorn.events where id = d.event_id order by created_at limit 1) e on true
   left join lateral (
@@ -40,11 +42,11 @@ export async function getRedelivery(session: Session, tenancy: Tenancy, delivery
   const text = `with found as (select * from posthorn.deliveries where ${sql} order by created_at limit 1) ${SELECT}`
   const [row] = await session.run<RedeliveryRow>({ text, values })
   if (row === undefined) return undefined
-  const { log_partition: partition, log_offset: offset, first_number: number } = row
+  const { log_topic: topic, log_partition: partition, log_offset: offset, first_number: number } = row
   return {
     delivery: deliveryOf(row),
     event: eventOf(row),
-    place: partition === null || offset === null ? undefined : { partition, offset },
+    place: topic === null || partition === null || offset === null ? undefined : { topic, partition, offset },
     roundFirst: number === null ? undefined : { number, startedAt: time(row.first_started_at) },
   }
 }

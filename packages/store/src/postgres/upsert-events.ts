@@ -5,15 +5,15 @@ import type { Statement } from "./database.ts"
 /** An event never changes: a copy that is there already stays. */
 const COLUMNS = `
   id, application_id, type, content_type, size_bytes, payload, metadata, idempotency_key, only_subscription_id, created_at, occurred_at, deliver_at,
-  operational, config_position, log_partition, log_offset`
+  operational, config_position, log_topic, log_partition, log_offset`
 const UPSERT = `
   insert into posthorn.events (${COLUMNS})
   select
     id, application_id, type, content_type, size_bytes, payload, metadata::jsonb, idempotency_key, only_subscription_id, created_at, occurred_at, deliver_at,
-    operational, config_position, log_partition, log_offset
+    operational, config_position, log_topic, log_partition, log_offset
   from unnest(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bytea[], $7::text[], $8::text[], $9::text[],
-    $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::boolean[], $14::bigint[], $15::integer[], $16::bigint[])
+    $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::boolean[], $14::bigint[], $15::text[], $16::integer[], $17::bigint[])
   as row (${COLUMNS})
   on conflict (created_at, id) do nothing`
 
@@ -38,6 +38,7 @@ export function upsertEvents(rows: readonly EventStatusRow[]): Statement | undef
       timeColumn(events.map((event) => event.deliverAt)),
       booleanColumn(events.map((event) => event.operational)),
       bigintColumn(events.map((event) => Number(event.configPosition))),
+      textColumn(rows.map(({ topic }) => topic)),
       integerColumn(rows.map(({ partition }) => partition)),
       bigintColumn(rows.map(({ offset }) => offset)),
     ],

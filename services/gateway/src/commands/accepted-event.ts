@@ -6,8 +6,8 @@ import type { Redelivery } from "@posthorn/store"
 export async function acceptedEvent(log: LogReader, { event, place }: Redelivery): Promise<EventAccepted> {
   let accepted: EventAccepted | undefined
   if (place !== undefined) {
-    const { partition, offset } = place
-    await log.read([{ topic: "events", partition, from: offset, to: offset + 1 }], (records) => {
+    const { topic, partition, offset } = place
+    await log.read([{ topic, partition, from: offset, to: offset + 1 }], (records) => {
       for (const { value } of records) accepted = decode(EventAcceptedSchema, value)
     })
   }

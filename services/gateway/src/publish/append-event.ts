@@ -5,7 +5,8 @@ import type { AppendClass, LogAppender } from "@posthorn/log"
 
 /** Resolves once the event is in the log: from then on it is accepted. Rejects with `LogUnavailable`. */
 export async function appendEvent(log: LogAppender, event: EventAccepted, appendClass?: AppendClass): Promise<void> {
-  await log.append([{ topic: "events", key: `${event.applicationId}/${event.eventId}`, value: encode(event) }], appendClass)
+  const topic = event.bulk ? "events.bulk" : "events"
+  await log.append([{ topic, key: `${event.applicationId}/${event.eventId}`, value: encode(event) }], appendClass)
 }
 
 const NO_PAYLOAD = new Uint8Array()

@@ -30,6 +30,7 @@ export const createIngest =
       { eventId, nowMs: nowMs(), configPosition: config.position, onlySubscriptionId: id },
     )
     if (isRefusal(event)) return event
+    event.bulk = context.shares.exceeds(id, nowMs())
     let accepted: Accepted | Refusal = { eventId, duplicate: false }
     if (key === "") await appendEvent(context.log, event)
     else accepted = await keyed.accept({ event, key, storeOptional: !sender.explicit })

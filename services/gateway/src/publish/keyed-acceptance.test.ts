@@ -1,6 +1,6 @@
 import { create, fromBinary } from "@bufbuild/protobuf"
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt"
-import { foldStatus, isRefusal, keyedEventIdOf, limits, type Refusal } from "@posthorn/core"
+import { ShareMeter, foldStatus, isRefusal, keyedEventIdOf, limits, type Refusal } from "@posthorn/core"
 import { followConfig, LogUnavailable, type ConfigFollower, type LogAppender } from "@posthorn/log"
 import { EventAcceptedSchema, type EventAccepted } from "@posthorn/proto"
 import { StoreUnavailable, type IdempotencyClaims } from "@posthorn/store"
@@ -62,6 +62,7 @@ function acceptance({ log = installation.log, claims = installation.store }: Fau
     reader: installation.store,
     nowMs: () => Date.now() + waitedMs,
     newId: () => "",
+    shares: new ShareMeter({ perSecond: 1, burst: 1 }),
     pause: async (ms) => void (waitedMs += ms),
     events: {
       accepted: () => undefined,

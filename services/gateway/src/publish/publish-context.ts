@@ -1,4 +1,4 @@
-import type { IdKind } from "@posthorn/core"
+import type { IdKind, ShareMeter } from "@posthorn/core"
 import type { ConfigFollower, LogAppender } from "@posthorn/log"
 import type { IdempotencyClaims, StatusReader } from "@posthorn/store"
 
@@ -12,6 +12,8 @@ export interface PublishContext {
   readonly newId: (kind: IdKind) => string
   /** Resolves after that many milliseconds. */
   readonly pause: (ms: number) => Promise<void>
+  /** Tells which events are part of a burst beyond what goes out with live traffic. */
+  readonly shares: ShareMeter
   readonly events: PublishEvents
 }
 

@@ -19,6 +19,7 @@ export const createPublish =
     const eventId = newId("event")
     const event = acceptEvent(input, { eventId, nowMs: nowMs(), configPosition: config.position })
     if (isRefusal(event)) return event
+    event.bulk = context.shares.exceeds(`${applicationId}/${event.type}`, nowMs())
     let accepted: Accepted | Refusal = { eventId, duplicate: false }
     if (key === "") await appendEvent(context.log, event, appendClass)
     else accepted = await keyed.accept({ event, key, storeOptional: false, appendClass })

@@ -41,10 +41,11 @@ comment on column posthorn.tasks.done is 'How many it had done when it ended; wh
 alter table posthorn.events
   add column operational boolean not null default false,
   add column config_position bigint not null default 0,
+  add column log_topic text,
   add column log_partition integer,
   add column log_offset bigint;
 comment on column posthorn.events.operational is 'Whether Posthorn says it of its own doing.';
-comment on column posthorn.events.log_offset is 'Where the topic events holds it, with log_partition; null = not known.';
+comment on column posthorn.events.log_offset is 'Where the log holds it, with log_topic and log_partition; null = not known.';
 
 alter table posthorn.deliveries add column round integer not null default 1;
 comment on column posthorn.deliveries.round is '1 at first; every redrive and every retry of what had ended begins another.';
