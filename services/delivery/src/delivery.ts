@@ -160,7 +160,9 @@ async function disableGone(options: DisableOptions, subscriptionId: string): Pro
     if (change === undefined || !(await follower.propose(change))) return
     events.subscriptionDisabled(subscriptionId, GONE)
     const entity = follower.table.subscription(subscriptionId)
-    if (entity) await appender.append(operational.disabled(entity, GONE, clock.nowMs()), signal)
+    // Somebody may have changed it again since.
+    const version = Number(change.expectedVersion) + 1
+    if (entity) await appender.append(operational.disabled({ ...entity, version }, GONE, clock.nowMs()), signal)
   } catch (error) {
     events.subscriptionNotDisabled(subscriptionId, error)
   }

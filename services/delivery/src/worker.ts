@@ -74,6 +74,7 @@ export class Worker implements GroupHandler {
   #inFlight = 0
   #stalledAtMs = 0
   #timer: NodeJS.Timeout | undefined
+  #stopped = false
 
   constructor(options: WorkerOptions) {
     this.#options = options
@@ -144,6 +145,7 @@ export class Worker implements GroupHandler {
   }
 
   stop(): void {
+    this.#stopped = true
     clearInterval(this.#sweep)
     clearTimeout(this.#timer)
   }
@@ -226,6 +228,7 @@ export class Worker implements GroupHandler {
 
   /** Starts whatever may start now, and comes back when something that is held may. */
   #pump(): void {
+    if (this.#stopped) return
     const { clock } = this.#options
     while (this.#inFlight < this.#options.attemptsMax) {
       const next = this.#lanes.take(clock.nowMs())

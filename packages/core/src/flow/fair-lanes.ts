@@ -75,6 +75,8 @@ const BULK_TURN = 10
 const CROWD_AGE_MS = 1000
 /** The lower class may be crowded for longer: what waits behind it there has time as well. */
 const PATIENCE: Readonly<Record<LaneClass, number>> = { live: 1, bulk: 5 }
+/** Longest that a lane which answers is put off by the pace that was measured. */
+const MEASURED_TURN_MS_MAX = 10_000
 /** By how much a start may be late without the next one being later: timers are. */
 const CATCH_UP_MS = 100
 /** Lanes in memory before idle ones are forgotten with what they learned of their endpoint: more than all windows together can fill. */
@@ -278,6 +280,8 @@ function overdue<T>(lane: Lane<T>, measured: number, nowMs: number): Overdue<T>[
   const closed = heldMs > limits.LANE_AHEAD_MS
   const limited = intervalMs > 0 ? 1 / intervalMs : Number.POSITIVE_INFINITY
   const pace = Math.min(measured > 0 || intervalMs === 0 ? measured : limited, limited)
+  // A limit is known exactly; a pace that was measured may be another one soon.
+  const turnMsMax = pace === limited ? Number.POSITIVE_INFINITY : MEASURED_TURN_MS_MAX
   const taken: Overdue<T>[] = []
   let before = 0
   for (const laneClass of ["live", "bulk"] as const) {
@@ -289,7 +293,7 @@ function overdue<T>(lane: Lane<T>, measured: number, nowMs: number): Overdue<T>[
       const kept = closed ? Math.max(0, 1 - before) : crowded ? Math.floor(pace * limits.LANE_AHEAD_MS * patience) : waiting.length
       const staying = waiting.filter(({ value, queuedAtMs }, place) => {
         const stays = nowMs - queuedAtMs <= ageMsMax && place < kept
-        if (!stays) taken.push({ value, heldMs, turnMs: pace > 0 ? (before + place) / pace : undefined })
+        if (!stays) taken.push({ value, heldMs, turnMs: pace > 0 ? Math.min((before + place) / pace, turnMsMax) : undefined })
         return stays
       })
       waiting.splice(0, waiting.length, ...staying)
