@@ -13,12 +13,12 @@ import { followConfig, type ConfigFollower, type EventLog, type GroupHandler, ty
 import type { AttemptSender } from "@posthorn/outbound"
 import type { Clock } from "@posthorn/runtime"
 import type { DeliveryEvents } from "./events.ts"
-import { createOperationalEvents, type OperationalEvents } from "./operational-events.ts"
+import { createOperationalEvents, type OperationalEvents } from "./worker/operational-events.ts"
 import { createRetryTiers } from "./retry-tiers.ts"
-import { createRouter } from "./router.ts"
+import { createRouter } from "./router/router.ts"
 import { createSubscriptionTable } from "./subscription-table.ts"
 import { createSureAppender, type SureAppender } from "./sure-appender.ts"
-import { Worker } from "./worker.ts"
+import { Worker } from "./worker/worker.ts"
 
 export { deliveryEvents, LOG_FIELDS as deliveryLogFields } from "./events.ts"
 

@@ -5,7 +5,7 @@ import { AttemptRecordSchema, BreakerState, ControlRecordSchema, DeliveryState, 
 import { systemClock, type Clock } from "@posthorn/runtime"
 import { eventually } from "@posthorn/testkit"
 import { expect, test } from "vitest"
-import { all, publish, settled, start, subscribe } from "./delivery-under-test.ts"
+import { all, publish, settled, start, subscribe } from "../delivery-under-test.ts"
 
 const IN_TIME = { timeoutMs: 20_000 }
 
@@ -50,10 +50,15 @@ test("an endpoint that fails for long is left alone until a probe succeeds; whoe
       : [],
   )
   expect([healths.at(-2), healths.at(-1)]).toEqual([BreakerState.OPEN, BreakerState.CLOSED])
-  expect(sent(second.sender)).toBe(2)
+  expect(sent(second.sender)).toBeGreaterThanOrEqual(2)
   await eventually(async () => {
-    const told = [...first.sender.requests, ...second.sender.requests].filter(({ url }) => url.includes("watcher"))
-    expect(told.map(({ headers }) => headers["posthorn-event-type"])).toEqual(["subscription.failing", "subscription.recovered"])
+    // Whoever was cut off and does not know it yet may send what the next owner sends again.
+    const told = new Map(
+      [...first.sender.requests, ...second.sender.requests]
+        .filter(({ url }) => url.includes("watcher"))
+        .map(({ headers }) => [headers["webhook-id"], headers["posthorn-event-type"]]),
+    )
+    expect([...told.values()]).toEqual(["subscription.failing", "subscription.recovered"])
   }, IN_TIME)
 })
 

@@ -4,7 +4,7 @@ import { DeliveryDueSchema } from "@posthorn/proto"
 import type { Clock } from "@posthorn/runtime"
 import { settledRecord } from "./follow-up.ts"
 import type { PartitionStates } from "./partition-states.ts"
-import type { SureAppender } from "./sure-appender.ts"
+import type { SureAppender } from "../sure-appender.ts"
 
 export interface TierSweepOptions {
   readonly log: LogReader & LogGroups

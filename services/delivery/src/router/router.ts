@@ -16,9 +16,9 @@ import {
 import { AttemptRecordSchema, DeliveryDueSchema, EventAcceptedSchema, type DeliveryDue, type EventAccepted } from "@posthorn/proto"
 import type { Clock } from "@posthorn/runtime"
 import { BulkQueue } from "./bulk-queue.ts"
-import type { DeliveryEvents } from "./events.ts"
-import type { SureAppender } from "./sure-appender.ts"
-import type { SubscriptionTable } from "./subscription-table.ts"
+import type { DeliveryEvents } from "../events.ts"
+import type { SureAppender } from "../sure-appender.ts"
+import type { SubscriptionTable } from "../subscription-table.ts"
 
 export interface RouterOptions {
   readonly config: Pick<ConfigFollower, "position" | "reached">

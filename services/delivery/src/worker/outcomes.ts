@@ -2,11 +2,11 @@ import { REASONS, tryKey } from "@posthorn/core"
 import { poisonLetter, type AppendClass, type LogRecord, type NewRecord, type OwnedPartition } from "@posthorn/log"
 import type { CancelTry, DeliveryDue, DeliverySettled } from "@posthorn/proto"
 import type { Clock } from "@posthorn/runtime"
-import type { DeliveryEvents } from "./events.ts"
+import type { DeliveryEvents } from "../events.ts"
 import { cancelledRecord, followUp, settledRecord } from "./follow-up.ts"
 import type { OperationalEvents } from "./operational-events.ts"
 import type { PartitionState } from "./partition-state.ts"
-import type { SureAppender } from "./sure-appender.ts"
+import type { SureAppender } from "../sure-appender.ts"
 import { keyOf, type Ended } from "./tries.ts"
 
 /** A record of one try, and what is known in its partition. */

@@ -3,7 +3,7 @@ import type { LogGroups, LogReader, OwnedPartition, PartitionLag } from "@postho
 import type { Clock } from "@posthorn/runtime"
 import { readControl } from "./control.ts"
 import type { PartitionState } from "./partition-state.ts"
-import type { DeliveryEvents } from "./events.ts"
+import type { DeliveryEvents } from "../events.ts"
 import { readTries, Tries } from "./tries.ts"
 
 export interface PartitionStatesOptions {

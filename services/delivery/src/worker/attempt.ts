@@ -13,7 +13,7 @@ import {
 import type { AttemptSender, SendResult } from "@posthorn/outbound"
 import { AttemptSchema, ErrorClass, Outcome, type Attempt, type DeliveryDue } from "@posthorn/proto"
 import type { Clock } from "@posthorn/runtime"
-import type { SubscriptionTable } from "./subscription-table.ts"
+import type { SubscriptionTable } from "../subscription-table.ts"
 
 export interface AttemptOptions {
   readonly sender: AttemptSender

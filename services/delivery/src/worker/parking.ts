@@ -4,8 +4,8 @@ import { limits } from "@posthorn/core"
 import { decode, poisonLetter, type LogReader, type LogRecord, type LogTrimmer, type NewRecord, type OwnedPartition } from "@posthorn/log"
 import { DeliveryDueSchema, ParkedRecordSchema, type DeliveryDue } from "@posthorn/proto"
 import type { Clock } from "@posthorn/runtime"
-import type { DeliveryEvents } from "./events.ts"
-import type { SureAppender } from "./sure-appender.ts"
+import type { DeliveryEvents } from "../events.ts"
+import type { SureAppender } from "../sure-appender.ts"
 
 export interface ParkingOptions {
   readonly log: LogReader & LogTrimmer

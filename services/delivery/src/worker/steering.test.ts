@@ -13,7 +13,7 @@ import {
 import type { MessageInitShape } from "@bufbuild/protobuf"
 import { eventually } from "@posthorn/testkit"
 import { expect, test } from "vitest"
-import { all, history, publish, reconfigure, settled, start, stateOf, subscribe } from "./delivery-under-test.ts"
+import { all, history, publish, reconfigure, settled, start, stateOf, subscribe } from "../delivery-under-test.ts"
 
 const IN_TIME = { timeoutMs: 10_000 }
 const ok = () => ({ kind: "answer", statusCode: 200 }) as const

@@ -3,7 +3,7 @@ import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt"
 import { operationalEventIdOf, type BreakerStanding, type SubscriptionEntity } from "@posthorn/core"
 import type { NewRecord } from "@posthorn/log"
 import { EventAcceptedSchema, type DeadLetterRecord, type DeliveryDue } from "@posthorn/proto"
-import type { SubscriptionTable } from "./subscription-table.ts"
+import type { SubscriptionTable } from "../subscription-table.ts"
 
 /** What Posthorn tells an application of its own doing, as events that a subscription can ask for by name. */
 export interface OperationalEvents {
