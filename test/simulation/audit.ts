@@ -93,7 +93,10 @@ function hasBegun({ ledger, made }: World, key: string): boolean {
 function hasEnded({ ledger }: World, due: DeliveryDue): boolean {
   const { finished, settled } = ledger.try(tryKey(due))
   return [...finished, ...settled].some(({ record: { state } }) => {
-    if (state === DeliveryState.RETRYING) return ledger.try(`${due.deliveryId}/${due.round}/${due.attempt + 1}`).dues.length > 0
+    if (state === DeliveryState.RETRYING) {
+      const next = ledger.try(`${due.deliveryId}/${due.round}/${due.attempt + 1}`)
+      return next.dues.length > 0 || next.settled.length > 0
+    }
     return state !== DeliveryState.DEAD || ledger.isDead(due.deliveryId, due.round)
   })
 }

@@ -36,7 +36,8 @@ function* deaths({ ledger }: World): Generator<[string, Happening]> {
   for (const [name, due] of ledger.letters) {
     if (due.event?.operational !== false) continue
     const { finished, settled } = ledger.try(tryKey(due))
-    const certain = [...finished, ...settled].some(({ record: { state } }) => state === DeliveryState.DEAD)
+    const ends = [...finished, ...settled].map(({ record: { state } }) => state)
+    const certain = ends.length > 0 && ends.every((state) => state === DeliveryState.DEAD)
     yield [operationalEventIdOf("delivery.dead", name), { type: "delivery.dead", applicationId: due.event.applicationId, certain }]
   }
 }

@@ -13,17 +13,31 @@ export interface Standing {
   readonly attemptCount: number
   readonly nextAttemptAtMs: number | undefined
   readonly reason: string
+  /** Of the record that it comes from. */
+  readonly sequence: number
 }
 
-export const START: Standing = { state: DeliveryState.UNSPECIFIED, round: 0, attemptCount: 0, nextAttemptAtMs: undefined, reason: "" }
+export const START: Standing = {
+  state: DeliveryState.UNSPECIFIED,
+  round: 0,
+  attemptCount: 0,
+  nextAttemptAtMs: undefined,
+  reason: "",
+  sequence: -1,
+}
 
-/** Orders the records of one delivery: a later one wins, whatever order they are read in. */
+/**
+ * Orders the records of one delivery: a later one wins, whatever order they are read in. An attempt that was made twice, because its owner had lost
+ * its partition and did not know it, may have ended in two ways: that it was delivered counts most, that it will be tried again least.
+ */
 export function sequenceOf(record: AttemptRecord): number {
   switch (record.record.case) {
     case "created":
       return 0
-    case "finished":
-      return step(record.record.value.round, record.record.value.attempt?.number ?? 0, 0)
+    case "finished": {
+      const { round, attempt, state } = record.record.value
+      return step(round, attempt?.number ?? 0, state === DeliveryState.DELIVERED ? 3 : state === DeliveryState.RETRYING ? 0 : 2)
+    }
     case "settled":
       return step(record.record.value.round, record.record.value.attemptCount, 1)
     case "requeued":
@@ -34,42 +48,31 @@ export function sequenceOf(record: AttemptRecord): number {
   }
 }
 
-/** Rounds, then attempts, then a settlement after its attempts: all well below 2^53. */
-const step = (round: number, attempt: number, settled: 0 | 1): number => round * 2 ** 32 + attempt * 2 + settled
+/** Rounds, then attempts, then how an attempt ended, with a settlement after an attempt that failed: all well below 2^53. */
+const step = (round: number, attempt: number, rank: 0 | 1 | 2 | 3): number => round * 2 ** 32 + attempt * 4 + rank
 
 /** The standing after a record; one that is older than what is known changes nothing. */
 export function evolve(standing: Standing, record: AttemptRecord): Standing {
-  if (sequenceOf(record) <= standingSequence(standing)) return standing
+  const sequence = sequenceOf(record)
+  if (sequence <= standing.sequence) return standing
   switch (record.record.case) {
-    case "created": {
-      const at = record.record.value.firstDueAt
-      return { state: DeliveryState.SCHEDULED, round: 1, attemptCount: 0, nextAttemptAtMs: at ? timestampMs(at) : undefined, reason: "" }
+    case "created":
+    case "requeued": {
+      const at = record.record.case === "created" ? record.record.value.firstDueAt : record.record.value.dueAt
+      const { round, attemptCount } = record.record.case === "created" ? { round: 1, attemptCount: 0 } : record.record.value
+      const nextAttemptAtMs = at ? timestampMs(at) : undefined
+      return { state: DeliveryState.SCHEDULED, round, attemptCount, nextAttemptAtMs, reason: "", sequence }
     }
     case "finished": {
       const { state, round, attempt, nextAttemptAt, reason } = record.record.value
-      return {
-        state,
-        round,
-        attemptCount: attempt?.number ?? 0,
-        nextAttemptAtMs: nextAttemptAt ? timestampMs(nextAttemptAt) : undefined,
-        reason,
-      }
+      const nextAttemptAtMs = nextAttemptAt ? timestampMs(nextAttemptAt) : undefined
+      return { state, round, attemptCount: attempt?.number ?? 0, nextAttemptAtMs, reason, sequence }
     }
     case "settled": {
       const { state, round, attemptCount, reason } = record.record.value
-      return { state, round, attemptCount, nextAttemptAtMs: undefined, reason }
-    }
-    case "requeued": {
-      const { round, attemptCount, dueAt } = record.record.value
-      return { state: DeliveryState.SCHEDULED, round, attemptCount, nextAttemptAtMs: dueAt ? timestampMs(dueAt) : undefined, reason: "" }
+      return { state, round, attemptCount, nextAttemptAtMs: undefined, reason, sequence }
     }
     case undefined:
       return standing
   }
-}
-
-function standingSequence({ state, round, attemptCount }: Standing): number {
-  if (state === DeliveryState.UNSPECIFIED) return -1
-  if (state === DeliveryState.SCHEDULED && round === 1) return 0
-  return step(round, attemptCount, state === DeliveryState.CANCELLED ? 1 : 0)
 }

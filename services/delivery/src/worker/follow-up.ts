@@ -49,26 +49,32 @@ export const tierRecord = (due: DeliveryDue, waitMs: number): NewRecord => ({
   value: toBinary(DeliveryDueSchema, due),
 })
 
-/** What has to follow the end of a try: a function of the records alone, so that an owner who finds it missing writes the same. */
-export function followUp(
-  due: DeliveryDue,
-  ended: AttemptFinished | DeliverySettled | undefined,
-  operational: OperationalEvents,
-): NewRecord[] {
-  if (ended === undefined) return []
-  if (ended.$typeName === "posthorn.log.v1.DeliverySettled") {
-    const letter = letterOf(due, ended)
-    return letter ? deadRecords(due, letter, operational) : []
-  }
-  const follow = followOf(due, ended)
-  if (follow === undefined) return []
-  if (follow.kind === "dead") return deadRecords(due, follow.letter, operational)
-  const { attempt } = ended
-  const waitMs = follow.due.dueAt && attempt?.finishedAt ? timestampMs(follow.due.dueAt) - timestampMs(attempt.finishedAt) : 0
-  return [tierRecord(follow.due, waitMs)]
+/** What comes of the end of a try, besides the word of it. */
+export interface FollowUp {
+  /** Its dead letter: no end is known without it. */
+  readonly letter: readonly NewRecord[]
+  /** The next try, or what the application is told. */
+  readonly after: readonly NewRecord[]
 }
 
-const deadRecords = (due: DeliveryDue, letter: DeadLetterRecord, operational: OperationalEvents): NewRecord[] => [
-  { topic: "dead-letters", key: due.subscriptionId, value: toBinary(DeadLetterRecordSchema, letter) },
-  ...operational.dead(due, letter),
-]
+const NOTHING: FollowUp = { letter: [], after: [] }
+
+/** What has to follow the end of a try: a function of the records alone, so that an owner who finds it missing writes the same. */
+export function followUp(due: DeliveryDue, ended: AttemptFinished | DeliverySettled | undefined, operational: OperationalEvents): FollowUp {
+  if (ended === undefined) return NOTHING
+  if (ended.$typeName === "posthorn.log.v1.DeliverySettled") {
+    const letter = letterOf(due, ended)
+    return letter ? dead(due, letter, operational) : NOTHING
+  }
+  const follow = followOf(due, ended)
+  if (follow === undefined) return NOTHING
+  if (follow.kind === "dead") return dead(due, follow.letter, operational)
+  const { attempt } = ended
+  const waitMs = follow.due.dueAt && attempt?.finishedAt ? timestampMs(follow.due.dueAt) - timestampMs(attempt.finishedAt) : 0
+  return { letter: [], after: [tierRecord(follow.due, waitMs)] }
+}
+
+const dead = (due: DeliveryDue, letter: DeadLetterRecord, operational: OperationalEvents): FollowUp => ({
+  letter: [{ topic: "dead-letters", key: due.subscriptionId, value: toBinary(DeadLetterRecordSchema, letter) }],
+  after: operational.dead(due, letter),
+})

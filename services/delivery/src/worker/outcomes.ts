@@ -65,7 +65,8 @@ export class Outcomes {
 
   async settle(job: Job, settled: DeliverySettled): Promise<void> {
     const { due } = job
-    await this.append(job, { end: [settledRecord(due, settled), ...followUp(due, settled, this.#options.operational)], follow: [] })
+    const { letter, after } = followUp(due, settled, this.#options.operational)
+    await this.append(job, { end: [settledRecord(due, settled), ...letter], follow: after })
     this.#options.events.deliveryEnded({ deliveryId: due.deliveryId, subscriptionId: due.subscriptionId, reason: settled.reason })
   }
 
@@ -74,8 +75,8 @@ export class Outcomes {
     const { due, state } = job
     const next = tryKey({ ...due, attempt: due.attempt + 1 })
     // A copy that comes late must not begin again what has gone on since.
-    const follow = state.tries.isCarriedOut(next) ? [] : followUp(due, ended, this.#options.operational)
-    await this.append(job, { end: [], follow })
+    const { letter, after } = followUp(due, ended, this.#options.operational)
+    await this.append(job, { end: letter, follow: state.tries.isCarriedOut(next) ? [] : after })
   }
 
   /** The same try comes again, from where it is put. */

@@ -27,7 +27,7 @@ import {
   type LogTrimmer,
   type OwnedPartition,
 } from "@posthorn/log"
-import { ControlRecordSchema, DeliveryDueSchema, DeliveryState } from "@posthorn/proto"
+import { ControlRecordSchema, DeliveryDueSchema } from "@posthorn/proto"
 import { makeAttempt, type AttemptMade, type AttemptOptions } from "./attempt.ts"
 import { remember } from "./control.ts"
 import { newsOfEndpoint, newsRecords } from "./endpoint-health.ts"
@@ -289,11 +289,10 @@ export class Worker implements GroupHandler {
     const news = newsOfEndpoint(job, made, { startedAtMs, endedAtMs: nowMs })
     if (news.health) finished.health = news.health
     if (news.moved) events.breakerMoved({ subscriptionId: due.subscriptionId, state: news.standing.state, reason: made.attempt.error })
-    const after = followUp(due, finished, operational)
-    const isDead = finished.state === DeliveryState.DEAD
+    const { letter, after } = followUp(due, finished, operational)
     await this.#outcomes.append(job, {
-      end: [finishedRecord(due, finished), ...(isDead ? after : [])],
-      follow: [...(isDead ? [] : after), ...newsRecords(news, entity, operational)],
+      end: [finishedRecord(due, finished), ...letter],
+      follow: [...after, ...newsRecords(news, entity, operational)],
     })
     if (finished.reason !== "")
       events.deliveryEnded({ deliveryId: due.deliveryId, subscriptionId: due.subscriptionId, reason: finished.reason })
