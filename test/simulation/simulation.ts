@@ -83,8 +83,8 @@ async function live(world: World, onFault: () => void): Promise<void> {
   await audits
   await judge(world)
   await world.config.close()
-  // What somebody heard of in the last moment.
-  await world.time.sleep(1)
+  // What somebody heard of, or asked for, in the last moment.
+  await world.time.sleep(1000)
   if (scenario.faults.length === 0 && world.time.waiting > 0)
     world.violation(`I12: ${world.time.waiting} timers are left when all is closed`)
 }
