@@ -116,6 +116,10 @@ export const WINDOW_RECORDS_MAX = 1000
 export const WINDOW_BYTES_MAX = 8 * MIB
 /** The same, of a partition of a retry tier: there are five of them, and what they hold waits. */
 export const RETRY_WINDOW_BYTES_MAX = 1 * MIB
+/** Records of a partition of `retry.5s` handed over and not finished: five seconds of a thousand a second. */
+export const SHORT_RETRY_WINDOW_RECORDS_MAX = 5000
+/** Bytes of the same. */
+export const SHORT_RETRY_WINDOW_BYTES_MAX = 4 * MIB
 /** Records from a partition's oldest unfinished one to the newest handed over, finished ones included: what a crash can repeat. At most `FINISHED_TRIES_MAX`. */
 export const WINDOW_SPAN_MAX = 10_000
 /** Records of a partition that one read answers. */

@@ -115,6 +115,8 @@ export interface GroupOptions {
   readonly windowRecords?: number
   /** Bytes of the same; default `WINDOW_BYTES_MAX`. */
   readonly windowBytes?: number
+  /** Topics with windows of their own. */
+  readonly windows?: Partial<Record<Topic, { readonly records: number; readonly bytes: number }>>
 }
 
 export interface GroupMember {

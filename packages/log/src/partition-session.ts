@@ -1,6 +1,6 @@
 import { limits, OffsetTracker, type Topic } from "@posthorn/core"
 import { recordBytes } from "./append-batcher.ts"
-import type { GroupHandler, LogRecord, OwnedPartition } from "./event-log.ts"
+import type { GroupHandler, GroupOptions, LogRecord, OwnedPartition } from "./event-log.ts"
 
 export interface PartitionSessionOptions {
   readonly topic: Topic
@@ -16,6 +16,16 @@ export interface PartitionSessionOptions {
   readonly onMoved?: (session: PartitionSession) => void
   /** The handler threw or rejected: its member must die. */
   readonly onFailed: (error: Error) => void
+}
+
+/** What a member of a group says of a topic's windows. */
+export function windowOf(
+  { windowRecords, windowBytes, windows }: Pick<GroupOptions, "windowRecords" | "windowBytes" | "windows">,
+  topic: Topic,
+): Pick<PartitionSessionOptions, "windowRecords" | "windowBytes"> {
+  const own = windows?.[topic]
+  if (own !== undefined) return { windowRecords: own.records, windowBytes: own.bytes }
+  return { ...(windowRecords === undefined ? {} : { windowRecords }), ...(windowBytes === undefined ? {} : { windowBytes }) }
 }
 
 type State = "opening" | "open" | "draining" | "ended"

@@ -45,11 +45,14 @@ export interface Delivery {
 
 const UPKEEP_MS = 5000
 const GONE = "the endpoint answered 410 Gone"
-const WINDOWS: Readonly<Record<(typeof GROUPS)[number][0], Pick<GroupOptions, "windowRecords" | "windowBytes">>> = {
+const WINDOWS: Readonly<Record<(typeof GROUPS)[number][0], Pick<GroupOptions, "windowBytes" | "windows">>> = {
   router: {},
   delivery: {},
-  // What waits here waits long, in five tiers.
-  retry: { windowBytes: limits.RETRY_WINDOW_BYTES_MAX },
+  // What waits here waits long, in five tiers; in the shortest all that is due within seconds has to be in sight.
+  retry: {
+    windowBytes: limits.RETRY_WINDOW_BYTES_MAX,
+    windows: { "retry.5s": { records: limits.SHORT_RETRY_WINDOW_RECORDS_MAX, bytes: limits.SHORT_RETRY_WINDOW_BYTES_MAX } },
+  },
 }
 const GROUPS = [
   ["router", EVENT_TOPICS],

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import { limits, type Topic } from "@posthorn/core"
 import type { Admin, Consumer, EachBatchPayload, Kafka } from "kafkajs"
 import { type GroupMember, type GroupOptions, LogUnavailable, type OwnedPartition } from "../event-log.ts"
-import { PartitionSession } from "../partition-session.ts"
+import { PartitionSession, windowOf } from "../partition-session.ts"
 import { type GroupOffsets, groupOffsets } from "./kafka-offsets.ts"
 import { toLogRecord } from "./kafka-record.ts"
 import { partitionAssigner } from "./partition-assigner.ts"
@@ -203,14 +203,13 @@ export class KafkaGroupMember implements GroupMember {
   }
 
   #open({ topic, partition }: Assigned, committed: number): PartitionSession {
-    const { handler, windowRecords, windowBytes } = this.#options
+    const { handler } = this.#options
     return new PartitionSession({
       topic,
       partition,
       committed,
       handler,
-      ...(windowRecords === undefined ? {} : { windowRecords }),
-      ...(windowBytes === undefined ? {} : { windowBytes }),
+      ...windowOf(this.#options, topic),
       onRoom: (session) => this.#resume(session),
       onMoved: (session) => this.#move(session),
       onFailed: (error) => this.#fail(error),

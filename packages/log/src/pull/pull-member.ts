@@ -1,6 +1,6 @@
 import { limits } from "@posthorn/core"
 import { LogUnavailable, type GroupMember, type GroupOptions, type OwnedPartition } from "../event-log.ts"
-import { PartitionSession } from "../partition-session.ts"
+import { PartitionSession, windowOf } from "../partition-session.ts"
 import type { Claim, Commit, Membership } from "./membership.ts"
 import type { RecordSource } from "./record-source.ts"
 import { SessionReader } from "./session-reader.ts"
@@ -159,8 +159,7 @@ export class PullMember implements GroupMember {
       partition: claim.partition,
       committed: claim.committed,
       handler: this.#group.handler,
-      ...(this.#group.windowRecords === undefined ? {} : { windowRecords: this.#group.windowRecords }),
-      ...(this.#group.windowBytes === undefined ? {} : { windowBytes: this.#group.windowBytes }),
+      ...windowOf(this.#group, claim.topic),
       onRoom: (each) => this.#reader.read(each),
       onMoved: (each) => this.#reader.read(each),
       onFailed: (error) => this.#fail(error),

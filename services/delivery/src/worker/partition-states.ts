@@ -34,6 +34,14 @@ export class PartitionStates {
     return this.#held.get(partition)?.state
   }
 
+  /** Whether all that belongs to a partition's number is still owned, as it was when this state was made: what is lost is lost one by one. */
+  isHeld({ partition }: OwnedPartition, state: PartitionState): boolean {
+    const held = this.#held.get(partition)
+    if (held?.state !== state) return false
+    for (const member of held.members) if (member.signal.aborted) return false
+    return true
+  }
+
   /** Whether a number is owned: then with the partition of this topic. */
   member(topic: string, number: number): OwnedPartition | undefined {
     return [...(this.#held.get(number)?.members ?? [])].find((each) => each.topic === topic && !each.signal.aborted)

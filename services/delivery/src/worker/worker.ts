@@ -246,7 +246,7 @@ export class Worker implements GroupHandler {
     let feedback: LaneFeedback = { pace: "keep" }
     try {
       // The next owner makes it.
-      if (!job.partition.signal.aborted) feedback = await this.#carryOut(job)
+      if (this.#states.isHeld(job.partition, job.state)) feedback = await this.#carryOut(job)
     } finally {
       this.#inFlight--
       if (laneId !== undefined) this.#lanes.done(laneId, feedback, this.#options.clock.nowMs())
