@@ -16,6 +16,8 @@ interface Held {
   readonly state: PartitionState
   /** The partitions of that number that are owned, one a topic. */
   readonly members: Set<OwnedPartition>
+  /** One of them was given up: the ownership has ended, and what is lost is lost one by one. */
+  over: boolean
   /** Resolves when `control` and the tail of `attempts` have been read. */
   readonly ready: Promise<void>
 }
@@ -34,12 +36,10 @@ export class PartitionStates {
     return this.#held.get(partition)?.state
   }
 
-  /** Whether all that belongs to a partition's number is still owned, as it was when this state was made: what is lost is lost one by one. */
+  /** Whether all that belongs to a partition's number is still owned, as it was when this state was made. */
   isHeld({ partition }: OwnedPartition, state: PartitionState): boolean {
     const held = this.#held.get(partition)
-    if (held?.state !== state) return false
-    for (const member of held.members) if (member.signal.aborted) return false
-    return true
+    return held?.state === state && !isOver(held)
   }
 
   /** Whether a number is owned: then with the partition of this topic. */
@@ -51,9 +51,9 @@ export class PartitionStates {
   async gain(partition: OwnedPartition): Promise<PartitionState> {
     let held = this.#held.get(partition.partition)
     // What belongs to an ownership that has ended is not to be trusted: others may have owned the partition since.
-    if (held === undefined || [...held.members].some((each) => each.signal.aborted || each.topic === partition.topic)) {
+    if (held === undefined || isOver(held) || [...held.members].some(({ topic }) => topic === partition.topic)) {
       const state = { tries: new Tries(), breakers: new Map<string, Breaker>() }
-      held = { state, members: new Set(), ready: this.#read(partition.partition, state) }
+      held = { state, members: new Set(), over: false, ready: this.#read(partition.partition, state) }
       this.#held.set(partition.partition, held)
     }
     held.members.add(partition)
@@ -71,12 +71,20 @@ export class PartitionStates {
 
   release(partition: OwnedPartition): void {
     const held = this.#held.get(partition.partition)
-    if (held?.members.delete(partition) && held.members.size === 0) this.#held.delete(partition.partition)
+    if (!held?.members.delete(partition)) return
+    held.over = true
+    if (held.members.size === 0) this.#held.delete(partition.partition)
   }
 
   forgetWishes(nowMs: number): void {
     for (const { state } of this.#held.values()) state.tries.forgetWishes(nowMs)
   }
+}
+
+function isOver({ over, members }: Held): boolean {
+  if (over) return true
+  for (const { signal } of members) if (signal.aborted) return true
+  return false
 }
 
 /**
