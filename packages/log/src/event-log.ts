@@ -111,12 +111,16 @@ export interface GroupOptions {
   readonly group: string
   readonly topics: readonly Topic[]
   readonly handler: GroupHandler
-  /** Records of a partition handed over and not finished; default `WINDOW_RECORDS_MAX`. */
-  readonly windowRecords?: number
-  /** Bytes of the same; default `WINDOW_BYTES_MAX`. */
-  readonly windowBytes?: number
-  /** Topics with windows of their own. */
-  readonly windows?: Partial<Record<Topic, { readonly records: number; readonly bytes: number }>>
+  /** What a topic's partitions may have handed over and not finished; absent = all as by default. */
+  readonly window?: (topic: Topic) => Window
+}
+
+/** How much of a partition may be handed over and not finished. One record may always go over the bytes. */
+export interface Window {
+  /** Default `WINDOW_RECORDS_MAX`. */
+  readonly records?: number
+  /** Default `WINDOW_BYTES_MAX`. */
+  readonly bytes?: number
 }
 
 export interface GroupMember {

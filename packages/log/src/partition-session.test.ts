@@ -18,14 +18,14 @@ function records(from: number, count: number): readonly LogRecord[] {
   }))
 }
 
-async function opened(handler: Partial<GroupHandler> = {}, windowRecords = 100) {
+async function opened(handler: Partial<GroupHandler> = {}, recordsMax = 100) {
   const seen: number[] = []
   const told: string[] = []
   const session = new PartitionSession({
     topic: "deliveries",
     partition: 0,
     committed: 0,
-    windowRecords,
+    window: { records: recordsMax },
     handler: { records: (_, given) => void seen.push(...given.map(({ offset }) => offset)), failed: () => undefined, ...handler },
     onRoom: () => void told.push("room"),
     onMoved: () => void told.push("moved"),

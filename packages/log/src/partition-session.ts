@@ -1,6 +1,6 @@
 import { limits, OffsetTracker, type Topic } from "@posthorn/core"
 import { recordBytes } from "./append-batcher.ts"
-import type { GroupHandler, GroupOptions, LogRecord, OwnedPartition } from "./event-log.ts"
+import type { GroupHandler, LogRecord, OwnedPartition, Window } from "./event-log.ts"
 
 export interface PartitionSessionOptions {
   readonly topic: Topic
@@ -8,24 +8,13 @@ export interface PartitionSessionOptions {
   /** Where reading starts unless the handler says otherwise. */
   readonly committed: number
   readonly handler: GroupHandler
-  readonly windowRecords?: number
-  readonly windowBytes?: number
+  readonly window?: Window | undefined
   /** The partition may be read again: it was opened, or its window has drained to half. */
   readonly onRoom?: (session: PartitionSession) => void
   /** Reading goes on at `position`, which is not one past the last record accepted. */
   readonly onMoved?: (session: PartitionSession) => void
   /** The handler threw or rejected: its member must die. */
   readonly onFailed: (error: Error) => void
-}
-
-/** What a member of a group says of a topic's windows. */
-export function windowOf(
-  { windowRecords, windowBytes, windows }: Pick<GroupOptions, "windowRecords" | "windowBytes" | "windows">,
-  topic: Topic,
-): Pick<PartitionSessionOptions, "windowRecords" | "windowBytes"> {
-  const own = windows?.[topic]
-  if (own !== undefined) return { windowRecords: own.records, windowBytes: own.bytes }
-  return { ...(windowRecords === undefined ? {} : { windowRecords }), ...(windowBytes === undefined ? {} : { windowBytes }) }
 }
 
 type State = "opening" | "open" | "draining" | "ended"
@@ -38,8 +27,7 @@ export class PartitionSession implements OwnedPartition {
   readonly topic: Topic
   readonly partition: number
   readonly #options: PartitionSessionOptions
-  readonly #windowRecords: number
-  readonly #windowBytes: number
+  readonly #window: Required<Window>
   readonly #lost = new AbortController()
   #tracker: OffsetTracker
   #state: State = "opening"
@@ -54,8 +42,7 @@ export class PartitionSession implements OwnedPartition {
     this.topic = options.topic
     this.partition = options.partition
     this.#options = options
-    this.#windowRecords = options.windowRecords ?? limits.WINDOW_RECORDS_MAX
-    this.#windowBytes = options.windowBytes ?? limits.WINDOW_BYTES_MAX
+    this.#window = { records: limits.WINDOW_RECORDS_MAX, bytes: limits.WINDOW_BYTES_MAX, ...options.window }
     this.#committed = options.committed
     this.#position = options.committed
     this.#tracker = new OffsetTracker(options.committed)
@@ -79,8 +66,8 @@ export class PartitionSession implements OwnedPartition {
   get room(): { readonly records: number; readonly bytes: number } {
     if (this.full) return { records: 0, bytes: 0 }
     return {
-      records: Math.min(this.#windowRecords - this.#tracker.unfinished, limits.WINDOW_SPAN_MAX - this.#tracker.span),
-      bytes: Math.max(1, this.#windowBytes - this.#tracker.unfinishedBytes),
+      records: Math.min(this.#window.records - this.#tracker.unfinished, limits.WINDOW_SPAN_MAX - this.#tracker.span),
+      bytes: Math.max(1, this.#window.bytes - this.#tracker.unfinishedBytes),
     }
   }
 
@@ -190,6 +177,6 @@ export class PartitionSession implements OwnedPartition {
   /** Share of the window in use, by the bound that is nearest. */
   #windowUse(): number {
     const { unfinished, unfinishedBytes, span } = this.#tracker
-    return Math.max(unfinished / this.#windowRecords, unfinishedBytes / this.#windowBytes, span / limits.WINDOW_SPAN_MAX)
+    return Math.max(unfinished / this.#window.records, unfinishedBytes / this.#window.bytes, span / limits.WINDOW_SPAN_MAX)
   }
 }

@@ -5,8 +5,13 @@ import { createMemoryLog } from "@posthorn/log/memory"
 import { AttemptRecordSchema, ConfigChangedSchema, DeadLetterReason, DeadLetterRecordSchema, DeliveryState } from "@posthorn/proto"
 import { eventually } from "@posthorn/testkit"
 import { randomBytes } from "node:crypto"
-import { expect, test } from "vitest"
+import { setTimeout as pause } from "node:timers/promises"
+import { afterEach, expect, test, vi } from "vitest"
 import { all, applicationId, history, publish, running, settled, start, stateOf, subscribe, UNREADABLE } from "./delivery-under-test.ts"
+
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 test("an endpoint that fails twice and then works gets three attempts with one webhook-id, never before they are due", async () => {
   const log = createMemoryLog()
@@ -138,6 +143,27 @@ test("nothing crosses applications, and nothing is sent that does not match", as
     timeoutMs: 5000,
     what: "the one that matches",
   })
+})
+
+test("a service that has stopped asks nothing of the log any more", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] })
+  const log = createMemoryLog({ partitions: 1 })
+  const { delivery } = await start(log, () => ({ kind: "answer", statusCode: 200 }))
+  const lag = log.lag.bind(log)
+  let [asked, answered] = [0, 0]
+  log.lag = async (group, topics) => {
+    asked++
+    await pause(200)
+    answered++
+    return lag(group, topics)
+  }
+  await eventually(() => {
+    vi.advanceTimersByTime(1000)
+    expect(asked).toBeGreaterThan(0)
+  })
+  await delivery.stop()
+  running.splice(0)
+  expect(answered).toBe(asked)
 })
 
 test("a secret that cannot be decrypted fails its own subscription's attempts, unsent, and nobody else's", async () => {

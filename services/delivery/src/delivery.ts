@@ -9,7 +9,7 @@ import {
   type SubscriptionEntity,
   type Topic,
 } from "@posthorn/core"
-import { followConfig, type ConfigFollower, type EventLog, type GroupHandler, type GroupOptions, type GroupMember } from "@posthorn/log"
+import { followConfig, type ConfigFollower, type EventLog, type GroupHandler, type GroupMember, type Window } from "@posthorn/log"
 import type { AttemptSender } from "@posthorn/outbound"
 import type { Clock } from "@posthorn/runtime"
 import type { DeliveryEvents } from "./events.ts"
@@ -45,20 +45,17 @@ export interface Delivery {
 
 const UPKEEP_MS = 5000
 const GONE = "the endpoint answered 410 Gone"
-const WINDOWS: Readonly<Record<(typeof GROUPS)[number][0], Pick<GroupOptions, "windowBytes" | "windows">>> = {
-  router: {},
-  delivery: {},
-  // What waits here waits long, in five tiers; in the shortest all that is due within seconds has to be in sight.
-  retry: {
-    windowBytes: limits.RETRY_WINDOW_BYTES_MAX,
-    windows: { "retry.5s": { records: limits.SHORT_RETRY_WINDOW_RECORDS_MAX, bytes: limits.SHORT_RETRY_WINDOW_BYTES_MAX } },
-  },
-}
 const GROUPS = [
   ["router", EVENT_TOPICS],
   ["delivery", ["deliveries", "deliveries.bulk", "control", "parked"]],
   ["retry", RETRY_TIERS],
 ] as const satisfies readonly (readonly [string, readonly Topic[]])[]
+
+/** What waits in the retry tiers waits long, in five of them; in the shortest all that is due within seconds has to be in sight. */
+function windowOf(topic: Topic): Window {
+  if (topic === "retry.5s") return { records: limits.SHORT_RETRY_WINDOW_RECORDS_MAX, bytes: limits.SHORT_RETRY_WINDOW_BYTES_MAX }
+  return RETRY_TIERS.some((tier) => tier === topic) ? { bytes: limits.RETRY_WINDOW_BYTES_MAX } : {}
+}
 
 /** Starts the three stages of delivery: the router, the worker and the retry tiers. Any number of them may run; the log shares the work. */
 export async function startDelivery(options: DeliveryOptions): Promise<Delivery> {
@@ -113,19 +110,20 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
       failed(error)
     }
     const handler = handlers[group]
-    members.push(await log.join({ group, topics, handler: { ...bound(handler), failed: lost }, ...WINDOWS[group] }))
+    members.push(await log.join({ group, topics, handler: { ...bound(handler), failed: lost }, window: windowOf }))
   }
-  const upkeep = setInterval(() => void keepUp(log, deliverer, events), UPKEEP_MS)
+  const stopUpkeep = startUpkeep(log, deliverer, events)
   return {
     get lastContactMs() {
       return Math.min(...members.map((member) => member.lastContactMs))
     },
     async stop() {
-      clearInterval(upkeep)
+      const keptUp = stopUpkeep()
       // In the order of the data: the router stops making work before the worker stops doing it.
       for (const member of members) await member.leave()
       stopping.abort()
       deliverer.stop()
+      await keptUp
       await follower.close()
     },
   }
@@ -168,6 +166,18 @@ async function disableGone(options: DisableOptions, subscriptionId: string): Pro
     if (entity) await appender.append(operational.disabled({ ...entity, version }, GONE, clock.nowMs()), signal)
   } catch (error) {
     events.subscriptionNotDisabled(subscriptionId, error)
+  }
+}
+
+/** Keeps up from time to time. Answers how to stop that, which resolves when nothing of it is under way, and never rejects. */
+function startUpkeep(log: EventLog, worker: Worker, events: DeliveryEvents): () => Promise<void> {
+  let underWay: Promise<void> | undefined
+  const timer = setInterval(() => {
+    underWay ??= keepUp(log, worker, events).finally(() => (underWay = undefined))
+  }, UPKEEP_MS)
+  return async () => {
+    clearInterval(timer)
+    await underWay
   }
 }
 

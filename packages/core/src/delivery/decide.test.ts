@@ -41,6 +41,7 @@ test("what began before its subscription was last disabled is over, though it is
     subscription: create(SubscriptionSchema, { id: "sub_1", enabled: true, ...more }),
     secrets: [],
     sourceSecret: "",
+    sourceSecretFingerprint: "",
     voidBefore,
   })
   expect([0, 7, 8].map((voidBefore) => permissionOf(due, entity(voidBefore)).kind)).toEqual(["send", "send", "cancel"])

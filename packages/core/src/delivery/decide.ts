@@ -10,6 +10,7 @@ import {
   DeliveryState,
   type Attempt,
   type AttemptFinished,
+  type CancelTry,
   type DeadLetterRecord,
   type DeliveryDue,
   type DeliveryFacts,
@@ -32,7 +33,8 @@ export const REASONS = {
 } as const
 
 /** Names one try of a delivery: copies of a record have the same. */
-export const tryKey = (due: DeliveryDue): string => `${due.deliveryId}/${due.round}/${due.attempt}`
+export const tryKey = ({ deliveryId, round, attempt }: Pick<DeliveryDue, "deliveryId" | "round" | "attempt">): string =>
+  `${deliveryId}/${round}/${attempt}`
 
 /** What never changes about a delivery. */
 export function factsOf(due: DeliveryDue, event = due.event): DeliveryFacts {
@@ -114,11 +116,15 @@ export function followOf(due: DeliveryDue, finished: AttemptFinished): Follow | 
 
 /** A delivery that ends without an attempt, because nothing may be sent to its subscription any more, or somebody wants it so. */
 export const decideCancelled = (due: DeliveryDue, reason: string, nowMs: number): DeliverySettled =>
-  settled(due, { state: DeliveryState.CANCELLED, reason, nowMs })
+  settled(tryOf(due), { state: DeliveryState.CANCELLED, reason, nowMs })
+
+/** The same of a try that somebody wants not to be made, and that has not come. */
+export const decideCancelledAsWanted = (cancel: CancelTry, nowMs: number): DeliverySettled =>
+  settled(cancel, { state: DeliveryState.CANCELLED, reason: cancel.reason, nowMs })
 
 /** A delivery whose schedule ran out while its subscription's breaker was open. */
 export const decideExpired = (due: DeliveryDue, nowMs: number): DeliverySettled =>
-  settled(due, { state: DeliveryState.DEAD, reason: REASONS.exhausted, nowMs })
+  settled(tryOf(due), { state: DeliveryState.DEAD, reason: REASONS.exhausted, nowMs })
 
 /** What has to follow a delivery that was settled: as `followOf`, a function of the records alone. */
 export function letterOf(due: DeliveryDue, { state, settledAt }: DeliverySettled): DeadLetterRecord | undefined {
@@ -132,14 +138,16 @@ export function letterOf(due: DeliveryDue, { state, settledAt }: DeliverySettled
   })
 }
 
+const tryOf = (due: DeliveryDue) => ({ delivery: factsOf(due), round: due.round, attempt: due.attempt })
+
 function settled(
-  due: DeliveryDue,
+  { delivery, round, attempt }: Pick<CancelTry, "delivery" | "round" | "attempt">,
   { state, reason, nowMs }: { readonly state: DeliveryState; readonly reason: string; readonly nowMs: number },
 ): DeliverySettled {
   return create(DeliverySettledSchema, {
-    delivery: factsOf(due),
-    round: due.round,
-    attemptCount: due.attempt - 1,
+    ...(delivery ? { delivery } : {}),
+    round,
+    attemptCount: attempt - 1,
     state,
     reason,
     settledAt: timestampFromMs(nowMs),

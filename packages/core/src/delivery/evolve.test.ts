@@ -87,6 +87,19 @@ test("the fold comes to the same end in whatever order and however often records
   )
 })
 
+test("an attempt that one owner settled while another made it without knowing is over, unless it was delivered or final", () => {
+  const settled = create(AttemptRecordSchema, { record: { case: "settled", value: decideCancelled(first, REASONS.disabled, 1500) } })
+  const stateOf = (statusCode: number, retryCount: number) => {
+    const made = history([statusCode], retryCount)[1]
+    return [[made, settled] as const, [settled, made] as const].map(
+      (both) => both.reduce((standing, each) => evolve(standing, each!), START).state,
+    )
+  }
+  expect(stateOf(500, 3)).toEqual([DeliveryState.CANCELLED, DeliveryState.CANCELLED])
+  expect(stateOf(200, 3)).toEqual([DeliveryState.DELIVERED, DeliveryState.DELIVERED])
+  expect(stateOf(500, 0)).toEqual([DeliveryState.DEAD, DeliveryState.DEAD])
+})
+
 test("410 ends a delivery at once, and the dead letter holds it with its event", () => {
   const finished = history([410], 5).at(-1)?.record
   expect(finished?.case === "finished" && [finished.value.state, finished.value.reason]).toEqual([DeliveryState.DEAD, REASONS.gone])

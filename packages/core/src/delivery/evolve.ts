@@ -28,7 +28,8 @@ export const START: Standing = {
 
 /**
  * Orders the records of one delivery: a later one wins, whatever order they are read in. An attempt that was made twice, because its owner had lost
- * its partition and did not know it, may have ended in two ways: that it was delivered counts most, that it will be tried again least.
+ * its partition and did not know it, may have ended in two ways: that it was delivered counts most, that it will be tried again least. The same
+ * goes for one that was made and settled.
  */
 export function sequenceOf(record: AttemptRecord): number {
   switch (record.record.case) {
@@ -39,7 +40,8 @@ export function sequenceOf(record: AttemptRecord): number {
       return step(round, attempt?.number ?? 0, state === DeliveryState.DELIVERED ? 3 : state === DeliveryState.RETRYING ? 0 : 2)
     }
     case "settled":
-      return step(record.record.value.round, record.record.value.attemptCount, 1)
+      // Of the attempt that was not made: an owner who did not know it may have made it, and will not try again.
+      return step(record.record.value.round, record.record.value.attemptCount + 1, 1)
     case "requeued":
       // Before the first attempt of its round, and before a settlement of it without one.
       return step(record.record.value.round, record.record.value.attemptCount, 0)
@@ -48,7 +50,7 @@ export function sequenceOf(record: AttemptRecord): number {
   }
 }
 
-/** Rounds, then attempts, then how an attempt ended, with a settlement after an attempt that failed: all well below 2^53. */
+/** Rounds, then attempts, then how an attempt ended, with a settlement before one that was final: all well below 2^53. */
 const step = (round: number, attempt: number, rank: 0 | 1 | 2 | 3): number => round * 2 ** 32 + attempt * 4 + rank
 
 /** The standing after a record; one that is older than what is known changes nothing. */

@@ -26,6 +26,7 @@ export const permissionOf = (due: DeliveryDue, entity: SubscriptionEntity | unde
  */
 export function permissionAt(position: bigint, entity: SubscriptionEntity | undefined): Permission {
   if (entity === undefined) return DELETED
-  if (!isEnabled(entity) || position < BigInt(entity.voidBefore)) return DISABLED
+  const { voidBefore } = entity
+  if (!isEnabled(entity) || (voidBefore > 0 && position < BigInt(voidBefore))) return DISABLED
   return entity.subscription.paused ? PARK : SEND
 }

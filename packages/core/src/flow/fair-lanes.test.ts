@@ -119,6 +119,18 @@ test("a lane with a closed door keeps one for the door's opening and says of the
   expect(takeAll(lanes, 10_002)).toEqual(["5", "6"])
 })
 
+test("a lane whose door is opened before its time goes on at once, one at a time until something succeeds; others stay shut", () => {
+  const lanes = new FairLanes<string>()
+  for (const value of ["0", "1", "2"]) lanes.put(entry("a", value, { closedUntilMs: 60_000 }), 0)
+  lanes.put(entry("b", "other", { closedUntilMs: 60_000 }), 0)
+  expect(takeAll(lanes, 5000)).toEqual([])
+  lanes.reopen("a", 5000)
+  expect(takeAll(lanes, 5000)).toEqual(["0"])
+  lanes.done("a", { pace: "grow" }, 5500)
+  expect(takeAll(lanes, 5500)).toEqual(["1", "2"])
+  expect([lanes.nextAtMs(), takeAll(lanes, 60_000)]).toEqual([60_000, ["other"]])
+})
+
 test("what a limited lane puts off comes back when its turn is", () => {
   const lanes = new FairLanes<string>()
   lanes.takeOverdue(0)

@@ -164,6 +164,15 @@ export class FairLanes<T> {
     if (this.#lanes.size > LANES_MAX) this.#forgetIdle()
   }
 
+  /** The endpoint works, as something has shown that passed its lane by: what was asked for before holds the lane back no longer. */
+  reopen(laneId: string, nowMs: number): void {
+    const lane = this.#lanes.get(laneId)
+    if (lane === undefined) return
+    lane.notBeforeMs = Math.min(lane.notBeforeMs, nowMs)
+    this.#held.delete(lane)
+    this.#enter(lane, nowMs)
+  }
+
   /** When a lane that is held back may go on. */
   nextAtMs(): number | undefined {
     return this.#held.size === 0 ? undefined : this.#heldUntilMs

@@ -71,7 +71,7 @@ export function groupsConformance(open: () => Promise<LogFixture>): void {
     const { log } = fixture
     const recorder = new Recorder({ finishAtOnce: false })
     await log.append([...series(0, 50), ...series(1, 5)])
-    await log.join({ group: "workers", topics: [topic], handler: recorder, windowRecords: 10 })
+    await log.join({ group: "workers", topics: [topic], handler: recorder, window: () => ({ records: 10 }) })
     await eventually(() => recorder.texts(0).length === 10 && recorder.texts(1).length === 5, patience)
     await log.append(series(1, 5, "more"))
     await eventually(() => recorder.texts(1).length === 10, patience)
@@ -271,7 +271,7 @@ export function groupsConformance(open: () => Promise<LogFixture>): void {
     const { log } = fixture
     const positions = await log.append(series(0, 40))
     const recorder = new Recorder({ finishAtOnce: false })
-    const member = await log.join({ group: "workers", topics: [topic], handler: recorder, windowRecords: 4 })
+    const member = await log.join({ group: "workers", topics: [topic], handler: recorder, window: () => ({ records: 4 }) })
     await eventually(() => recorder.seen.length === 4, patience)
     // Under a live reader that is held back …
     await log.trim(topic, 0, positions[20]!.offset)

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import { limits, type Topic } from "@posthorn/core"
 import type { Admin, Consumer, EachBatchPayload, Kafka } from "kafkajs"
 import { type GroupMember, type GroupOptions, LogUnavailable, type OwnedPartition } from "../event-log.ts"
-import { PartitionSession, windowOf } from "../partition-session.ts"
+import { PartitionSession } from "../partition-session.ts"
 import { type GroupOffsets, groupOffsets } from "./kafka-offsets.ts"
 import { toLogRecord } from "./kafka-record.ts"
 import { partitionAssigner } from "./partition-assigner.ts"
@@ -149,7 +149,8 @@ export class KafkaGroupMember implements GroupMember {
   async #startAgain(error: Error): Promise<void> {
     if (Date.now() - this.#lastContactMs > limits.KAFKA_GIVE_UP_MS) return this.#fail(error)
     await delay(RESTART_MS)
-    if (!this.#ended) await this.#run()
+    // What the client tells in this way, and not as a crash, leaves it neither running nor startable.
+    if (!this.#ended) await this.#run().catch((unable: Error) => this.#fail(unable))
   }
 
   #contact(): void {
@@ -203,13 +204,13 @@ export class KafkaGroupMember implements GroupMember {
   }
 
   #open({ topic, partition }: Assigned, committed: number): PartitionSession {
-    const { handler } = this.#options
+    const { handler, window } = this.#options
     return new PartitionSession({
       topic,
       partition,
       committed,
       handler,
-      ...windowOf(this.#options, topic),
+      window: window?.(topic),
       onRoom: (session) => this.#resume(session),
       onMoved: (session) => this.#move(session),
       onFailed: (error) => this.#fail(error),

@@ -1,6 +1,6 @@
 import { limits } from "@posthorn/core"
 import { LogUnavailable, type GroupMember, type GroupOptions, type OwnedPartition } from "../event-log.ts"
-import { PartitionSession, windowOf } from "../partition-session.ts"
+import { PartitionSession } from "../partition-session.ts"
 import type { Claim, Commit, Membership } from "./membership.ts"
 import type { RecordSource } from "./record-source.ts"
 import { SessionReader } from "./session-reader.ts"
@@ -159,7 +159,7 @@ export class PullMember implements GroupMember {
       partition: claim.partition,
       committed: claim.committed,
       handler: this.#group.handler,
-      ...windowOf(this.#group, claim.topic),
+      window: this.#group.window?.(claim.topic),
       onRoom: (each) => this.#reader.read(each),
       onMoved: (each) => this.#reader.read(each),
       onFailed: (error) => this.#fail(error),

@@ -1,7 +1,15 @@
-import { fromBinary } from "@bufbuild/protobuf"
-import { deliveryIdOf, EVENT_TOPICS, limits } from "@posthorn/core"
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
+import { decideRequeue, deliveryIdOf, EVENT_TOPICS, limits } from "@posthorn/core"
 import { createMemoryLog } from "@posthorn/log/memory"
-import { AttemptRecordSchema, BreakerState, ControlRecordSchema, DeliveryState, EventAcceptedSchema } from "@posthorn/proto"
+import {
+  ActorSchema,
+  AttemptRecordSchema,
+  BreakerState,
+  ControlRecordSchema,
+  DeliveryDueSchema,
+  DeliveryState,
+  EventAcceptedSchema,
+} from "@posthorn/proto"
 import { systemClock, type Clock } from "@posthorn/runtime"
 import { eventually } from "@posthorn/testkit"
 import { expect, test } from "vitest"
@@ -60,6 +68,36 @@ test("an endpoint that fails for long is left alone until a probe succeeds; whoe
     )
     expect([...told.values()]).toEqual(["subscription.failing", "subscription.recovered"])
   }, IN_TIME)
+})
+
+test("what waits for a probe goes out at once when a try that somebody asked for has shown that the endpoint works", async () => {
+  // It stands still, so that the probe's time never comes.
+  let nowMs = Date.now() + 3_600_000
+  const clock = { ...systemClock, nowMs: () => nowMs }
+  const log = createMemoryLog({ partitions: 1 })
+  const subscription = await subscribe(log, { retryPolicy: { retryCount: 0 } })
+  let broken = true
+  const { sender } = await start(log, () => ({ kind: "answer", statusCode: broken ? 500 : 200 }), clock)
+  const deadly = await publish(log)
+  for (let count = 2; count < limits.BREAKER_FAILURES; count++) await publish(log)
+  await eventually(() => expect(sender.requests).toHaveLength(limits.BREAKER_FAILURES - 1), IN_TIME)
+  nowMs += limits.BREAKER_SPAN_MS
+  await publish(log)
+  await eventually(async () => expect(await all(log, "control")).toHaveLength(1), IN_TIME)
+  broken = false
+  const held = await publish(log)
+  const dues = await eventually(async () => {
+    const found = (await all(log, "deliveries")).map(({ value }) => fromBinary(DeliveryDueSchema, value))
+    return found.some(({ event }) => event?.eventId === held) && found
+  }, IN_TIME)
+  const last = dues.find(({ event }) => event?.eventId === deadly)!
+  const actor = create(ActorSchema, { id: "somebody" })
+  const { due } = decideRequeue(last, { nowMs, configPosition: (await log.ends("config"))[0]!.high, actor, taskId: "" })
+  await log.append([{ topic: "deliveries", key: subscription.id, value: toBinary(DeliveryDueSchema, due) }])
+  await settled(log, deliveryIdOf(held, subscription.id), DeliveryState.DELIVERED)
+  expect(sender.requests.slice(-2).map(({ headers }) => headers["webhook-id"])).toEqual(
+    [deadly, held].map((eventId) => deliveryIdOf(eventId, subscription.id)),
+  )
 })
 
 test("dead deliveries are told to who names the event, not to who wants everything, and what is told of gives rise to no more", async () => {

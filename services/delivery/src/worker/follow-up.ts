@@ -1,46 +1,26 @@
 import { create, toBinary } from "@bufbuild/protobuf"
-import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt"
+import { timestampMs } from "@bufbuild/protobuf/wkt"
 import { followOf, letterOf, tierFor } from "@posthorn/core"
 import type { NewRecord } from "@posthorn/log"
 import {
   AttemptRecordSchema,
   DeadLetterRecordSchema,
   DeliveryDueSchema,
-  DeliverySettledSchema,
-  DeliveryState,
-  type AttemptFinished,
-  type CancelTry,
   type DeadLetterRecord,
   type DeliveryDue,
   type DeliverySettled,
 } from "@posthorn/proto"
 import type { OperationalEvents } from "./operational-events.ts"
+import type { Ended } from "./tries.ts"
 
-/** What says that an attempt ended. */
-export function finishedRecord(due: DeliveryDue, finished: AttemptFinished): NewRecord {
-  const value = create(AttemptRecordSchema, { record: { case: "finished", value: finished } })
-  return { topic: "attempts", key: due.subscriptionId, value: toBinary(AttemptRecordSchema, value) }
+/** What says that an attempt ended, or a delivery without one. */
+export function endRecord(ended: NonNullable<Ended>): NewRecord {
+  const record = isSettled(ended) ? { case: "settled" as const, value: ended } : { case: "finished" as const, value: ended }
+  const value = toBinary(AttemptRecordSchema, create(AttemptRecordSchema, { record }))
+  return { topic: "attempts", key: ended.delivery?.subscriptionId ?? "", value }
 }
 
-/** What says that a delivery ended without an attempt. */
-export function settledRecord(due: DeliveryDue, settled: DeliverySettled): NewRecord {
-  const value = create(AttemptRecordSchema, { record: { case: "settled", value: settled } })
-  return { topic: "attempts", key: due.subscriptionId, value: toBinary(AttemptRecordSchema, value) }
-}
-
-/** What says that somebody has cancelled a delivery that was waiting for an attempt. */
-export function cancelledRecord({ delivery, round, attempt, reason }: CancelTry, nowMs: number): NewRecord {
-  const settled = create(DeliverySettledSchema, {
-    ...(delivery ? { delivery } : {}),
-    round,
-    attemptCount: attempt - 1,
-    state: DeliveryState.CANCELLED,
-    reason,
-    settledAt: timestampFromMs(nowMs),
-  })
-  const value = create(AttemptRecordSchema, { record: { case: "settled", value: settled } })
-  return { topic: "attempts", key: delivery?.subscriptionId ?? "", value: toBinary(AttemptRecordSchema, value) }
-}
+const isSettled = (ended: NonNullable<Ended>): ended is DeliverySettled => ended.$typeName === "posthorn.log.v1.DeliverySettled"
 
 /** A try that waits in a retry tier for so long. */
 export const tierRecord = (due: DeliveryDue, waitMs: number): NewRecord => ({
@@ -60,9 +40,9 @@ export interface FollowUp {
 const NOTHING: FollowUp = { letter: [], after: [] }
 
 /** What has to follow the end of a try: a function of the records alone, so that an owner who finds it missing writes the same. */
-export function followUp(due: DeliveryDue, ended: AttemptFinished | DeliverySettled | undefined, operational: OperationalEvents): FollowUp {
+export function followUp(due: DeliveryDue, ended: Ended, operational: OperationalEvents): FollowUp {
   if (ended === undefined) return NOTHING
-  if (ended.$typeName === "posthorn.log.v1.DeliverySettled") {
+  if (isSettled(ended)) {
     const letter = letterOf(due, ended)
     return letter ? dead(due, letter, operational) : NOTHING
   }

@@ -23,9 +23,9 @@ export function rulesOf(entity: SubscriptionEntity | undefined): LaneRules {
 }
 
 /** What an attempt means for the pace of its lane. */
-export function feedbackOf({ verdict }: AttemptMade, { state, nextProbeAtMs }: BreakerStanding, nowMs: number): LaneFeedback {
+export function feedbackOf({ verdict }: AttemptMade, standing: BreakerStanding | undefined, nowMs: number): LaneFeedback {
   if (verdict.outcome === "delivered") return { pace: "grow" }
-  if (state === "open") return { pace: "probe", notBeforeMs: nextProbeAtMs }
+  if (standing?.state === "open") return { pace: "probe", notBeforeMs: standing.nextProbeAtMs }
   if (verdict.demand === "throttle")
     return { pace: "shrink", notBeforeMs: nowMs + Math.min(verdict.retryAfterMs ?? THROTTLE_MS, limits.THROTTLE_MS_MAX) }
   return { pace: verdict.errorClass === ErrorClass.STATUS ? "keep" : "shrink" }

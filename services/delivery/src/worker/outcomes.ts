@@ -1,9 +1,9 @@
-import { REASONS, tryKey } from "@posthorn/core"
+import { decideCancelledAsWanted, REASONS, tryKey } from "@posthorn/core"
 import { poisonLetter, type AppendClass, type LogRecord, type NewRecord, type OwnedPartition } from "@posthorn/log"
 import type { CancelTry, DeliveryDue, DeliverySettled } from "@posthorn/proto"
 import type { Clock } from "@posthorn/runtime"
 import type { DeliveryEvents } from "../events.ts"
-import { cancelledRecord, followUp, settledRecord } from "./follow-up.ts"
+import { endRecord, followUp } from "./follow-up.ts"
 import type { OperationalEvents } from "./operational-events.ts"
 import type { PartitionState } from "./partition-state.ts"
 import type { SureAppender } from "../sure-appender.ts"
@@ -66,7 +66,7 @@ export class Outcomes {
   async settle(job: Job, settled: DeliverySettled): Promise<void> {
     const { due } = job
     const { letter, after } = followUp(due, settled, this.#options.operational)
-    await this.append(job, { end: [settledRecord(due, settled), ...letter], follow: after })
+    await this.append(job, { end: [endRecord(settled), ...letter], follow: after })
     this.#options.events.deliveryEnded({ deliveryId: due.deliveryId, subscriptionId: due.subscriptionId, reason: settled.reason })
   }
 
@@ -91,7 +91,8 @@ export class Outcomes {
   async cancel({ partition, offset, state }: Omit<Job, "due">, cancel: CancelTry): Promise<void> {
     const key = keyOf(cancel, cancel.attempt)
     if (state.tries.claim(key)) {
-      await this.#options.appender.append([cancelledRecord(cancel, this.#options.clock.nowMs())], partition.signal)
+      const settled = decideCancelledAsWanted(cancel, this.#options.clock.nowMs())
+      await this.#options.appender.append([endRecord(settled)], partition.signal)
       state.tries.end(key)
       const { deliveryId = "", subscriptionId = "" } = cancel.delivery ?? {}
       this.#options.events.deliveryEnded({ deliveryId, subscriptionId, reason: REASONS.cancelled })

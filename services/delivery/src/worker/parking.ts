@@ -93,7 +93,7 @@ export class Parking {
   async trim(): Promise<void> {
     for (const [partition, lot] of this.#lots) {
       if (lot.position < lot.knownFrom) continue
-      const needed = Math.min(lot.position, ...lot.burying, ...[...lot.backlogs.values()].map(({ first }) => first))
+      const needed = firstNeeded(lot)
       if (needed <= lot.trimmedTo || partition.signal.aborted) continue
       await this.#options.log.trim("parked", partition.partition, needed)
       lot.trimmedTo = needed
@@ -102,12 +102,17 @@ export class Parking {
 
   #release(partition: OwnedPartition, lot: Lot): void {
     if (lot.releasing || lot.position < lot.knownFrom || partition.signal.aborted) return
-    const next = [...lot.backlogs.keys()].find((id) => !this.#options.isPaused(id))
+    const next = this.#nextReleased(lot)
     if (next === undefined) return
     lot.releasing = this.#guarded(partition, this.#releaseOne(partition, lot, next)).finally(() => {
       lot.releasing = undefined
       this.#release(partition, lot)
     })
+  }
+
+  #nextReleased({ backlogs }: Lot): string | undefined {
+    for (const id of backlogs.keys()) if (!this.#options.isPaused(id)) return id
+    return undefined
   }
 
   async #releaseOne(partition: OwnedPartition, lot: Lot, subscriptionId: string): Promise<void> {
@@ -185,6 +190,14 @@ function takeIn(lot: Lot, { offset, value }: LogRecord): boolean {
     return true
   }
   return record?.case === "released"
+}
+
+/** The first offset that is still to be released or buried. */
+function firstNeeded({ position, burying, backlogs }: Lot): number {
+  let needed = position
+  for (const offset of burying) needed = Math.min(needed, offset)
+  for (const { first } of backlogs.values()) needed = Math.min(needed, first)
+  return needed
 }
 
 function forget(lot: Lot, subscriptionId: string, before: number): void {

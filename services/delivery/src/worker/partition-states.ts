@@ -1,5 +1,5 @@
-import { EVENT_TOPICS, type Breaker } from "@posthorn/core"
-import type { LogGroups, LogReader, OwnedPartition, PartitionLag } from "@posthorn/log"
+import { EVENT_TOPICS, type Breaker, type Topic } from "@posthorn/core"
+import type { LogGroups, LogReader, OwnedPartition } from "@posthorn/log"
 import type { Clock } from "@posthorn/runtime"
 import { readControl } from "./control.ts"
 import type { PartitionState } from "./partition-state.ts"
@@ -22,10 +22,20 @@ interface Held {
   readonly ready: Promise<void>
 }
 
+/** Where copies may come from, as it was some time ago. */
+interface Sources {
+  readonly askedAtMs: number
+  readonly oldestMs: Promise<number>
+}
+
+/** For how long one look at the sources serves all partitions that are taken over: they come together. */
+const SOURCES_SHARED_MS = 1000
+
 /** Keeps one state for each partition number, from the first of its partitions that is gained to the last that is given up. */
 export class PartitionStates {
   readonly #options: PartitionStatesOptions
   readonly #held = new Map<number, Held>()
+  #sources: Sources | undefined
 
   constructor(options: PartitionStatesOptions) {
     this.#options = options
@@ -64,9 +74,15 @@ export class PartitionStates {
   async #read(partition: number, state: PartitionState): Promise<void> {
     const { log, clock, events } = this.#options
     await readControl(log, partition, state)
-    const sources = await sourcesOf(log, partition)
-    await readTries({ log, tries: state.tries, partition, sources, nowMs: clock.nowMs() })
+    await readTries({ log, tries: state.tries, partition, copiesSinceMs: await this.#copiesSince(clock.nowMs()) })
     events.takenOver(partition, state.tries.known)
+  }
+
+  /** An earlier answer is as good, and only makes more be read: what has come since is newer than it, and what was committed since is included. */
+  #copiesSince(nowMs: number): Promise<number> {
+    if (this.#sources === undefined || nowMs - this.#sources.askedAtMs >= SOURCES_SHARED_MS)
+      this.#sources = { askedAtMs: nowMs, oldestMs: oldestSource(this.#options.log, nowMs) }
+    return this.#sources.oldestMs
   }
 
   release(partition: OwnedPartition): void {
@@ -91,8 +107,20 @@ function isOver({ over, members }: Held): boolean {
  * Where copies of a partition's tries may come from: events that are routed again, tries of any partition whose end is written again, for what
  * that tells an application, and wishes. What waits in a retry tier is no copy; what was moved out of one is committed within seconds.
  */
-async function sourcesOf(log: LogGroups, partition: number): Promise<readonly PartitionLag[]> {
-  const everywhere = [await log.lag("router", EVENT_TOPICS), await log.lag("delivery", ["deliveries", "deliveries.bulk"])]
-  const here = (await log.lag("delivery", ["control"])).filter((each) => each.partition === partition)
-  return [...everywhere.flat(), ...here]
+const SOURCES: readonly (readonly [group: string, topics: readonly Topic[]])[] = [
+  ["router", EVENT_TOPICS],
+  ["delivery", ["deliveries", "deliveries.bulk", "control"]],
+]
+
+/** When the oldest record was appended that is not committed there; `nowMs` when there is none. */
+async function oldestSource(log: LogReader & LogGroups, nowMs: number): Promise<number> {
+  let oldestMs = nowMs
+  for (const [group, topics] of SOURCES) {
+    const behind = (await log.lag(group, topics)).filter(({ committed, high }) => committed < high)
+    const firsts = behind.map(({ topic, partition, committed }) => ({ topic, partition, from: committed, to: committed + 1 }))
+    await log.read(firsts, (records) => {
+      for (const { appendedAtMs } of records) oldestMs = Math.min(oldestMs, appendedAtMs)
+    })
+  }
+  return oldestMs
 }

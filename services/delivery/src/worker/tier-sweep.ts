@@ -2,7 +2,7 @@ import { decideCancelled, partitionOf, permissionOf, RETRY_TIERS, tryKey, type R
 import { decode, type LogGroups, type LogReader, type LogRecord, type NewRecord, type OwnedPartition } from "@posthorn/log"
 import { DeliveryDueSchema } from "@posthorn/proto"
 import type { Clock } from "@posthorn/runtime"
-import { settledRecord } from "./follow-up.ts"
+import { endRecord } from "./follow-up.ts"
 import type { PartitionStates } from "./partition-states.ts"
 import type { SureAppender } from "../sure-appender.ts"
 
@@ -85,6 +85,6 @@ export class TierSweep {
     const due = decode(DeliveryDueSchema, value)
     if (due?.event === undefined || states.of(partition)?.tries.isCarriedOut(tryKey(due))) return []
     const permission = permissionOf(due, find(due.subscriptionId))
-    return permission.kind === "cancel" ? [settledRecord(due, decideCancelled(due, permission.reason, clock.nowMs()))] : []
+    return permission.kind === "cancel" ? [endRecord(decideCancelled(due, permission.reason, clock.nowMs()))] : []
   }
 }

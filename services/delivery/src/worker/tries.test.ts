@@ -14,7 +14,7 @@ test("a try that was made just before a partition changed hands is known, as lat
   await log.append([{ topic: "attempts", key: "sub_1", value: toBinary(AttemptRecordSchema, record) }])
   nowMs += limits.SESSION_TIMEOUT_MS + limits.APPEND_TIMEOUT_MS
   const tries = new Tries()
-  await readTries({ log, tries, partition: 0, sources: [{ topic: "deliveries", partition: 0, committed: 0, high: 0 }], nowMs })
+  await readTries({ log, tries, partition: 0, copiesSinceMs: nowMs })
   const due = create(DeliveryDueSchema, { ...delivery, round: 1, attempt: 2 })
   expect(tries.begin(due)).toEqual({ kind: "ended", ended: undefined })
   expect(tries.begin(create(DeliveryDueSchema, { ...delivery, round: 1, attempt: 3 }))).toEqual({ kind: "new" })

@@ -1,7 +1,6 @@
 import { create } from "@bufbuild/protobuf"
 import { limits, tryKey } from "@posthorn/core"
-import type { LogReader, PartitionLag } from "@posthorn/log"
-import { decode } from "@posthorn/log"
+import { decode, type LogReader } from "@posthorn/log"
 import {
   AttemptFinishedSchema,
   AttemptRecordSchema,
@@ -106,7 +105,7 @@ export class Tries {
 
   /** Says that a try is settled now, wherever its record is. False: it is under way, or has ended. */
   claim(key: string): boolean {
-    if (this.isUnderWay(key) || this.#ended.has(key) || this.#before.has(key)) return false
+    if (this.isCarriedOut(key)) return false
     this.#live.set(key, "under way")
     return true
   }
@@ -171,26 +170,19 @@ export interface TakeOver {
   readonly tries: Tries
   /** Of `attempts`: the number of the partition that is taken over. */
   readonly partition: number
-  /** Where copies of its tries may still come from. */
-  readonly sources: readonly PartitionLag[]
-  readonly nowMs: number
+  /** Unix milliseconds at which the oldest record was appended that copies of its tries may still come from. */
+  readonly copiesSinceMs: number
 }
 
 /**
  * Reads from the tail of `attempts` which tries of a partition ended under its owners before: everything since `COPIES_LATE_MS` before
- * the oldest record that is not committed where copies come from. `attempts` has the same partitions, so it is the partition of the same number.
+ * the oldest record that copies come from. `attempts` has the same partitions, so it is the partition of the same number.
  */
-export async function readTries({ log, tries, partition: number, sources, nowMs }: TakeOver): Promise<void> {
-  let oldestMs = nowMs
-  for (const { topic, partition, committed, high } of sources) {
-    if (high <= committed) continue
-    const first = { topic, partition, from: committed, to: committed + 1 }
-    await log.read([first], ([record]) => void (oldestMs = Math.min(oldestMs, record?.appendedAtMs ?? nowMs)))
-  }
-  const to = (await log.ends("attempts"))[number]?.high ?? 0
-  const from = await log.offsetAt("attempts", number, oldestMs - COPIES_LATE_MS)
+export async function readTries({ log, tries, partition, copiesSinceMs }: TakeOver): Promise<void> {
+  const to = (await log.ends("attempts"))[partition]?.high ?? 0
+  const from = await log.offsetAt("attempts", partition, copiesSinceMs - COPIES_LATE_MS)
   if (from >= to) return
-  await log.read([{ topic: "attempts", partition: number, from, to }], (records) => {
+  await log.read([{ topic: "attempts", partition, from, to }], (records) => {
     for (const { value } of records) {
       const record = decode(AttemptRecordSchema, value)?.record
       if (record?.case === "finished") tries.endedBefore(keyOf(record.value, record.value.attempt?.number ?? 0), followed(record.value))
@@ -207,7 +199,7 @@ export async function readTries({ log, tries, partition: number, sources, nowMs 
 export const keyOf = (
   record: { readonly delivery?: { readonly deliveryId: string } | undefined; readonly round: number },
   attempt: number,
-): string => `${record.delivery?.deliveryId}/${record.round}/${attempt}`
+): string => tryKey({ deliveryId: record.delivery?.deliveryId ?? "", round: record.round, attempt })
 
 /** Only what something follows from is kept, and of it only what that needs. */
 function followed(finished: AttemptFinished): AttemptFinished | undefined {

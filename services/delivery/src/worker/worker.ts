@@ -32,7 +32,7 @@ import { makeAttempt, type AttemptMade, type AttemptOptions } from "./attempt.ts
 import { remember } from "./control.ts"
 import { newsOfEndpoint, newsRecords } from "./endpoint-health.ts"
 import type { AttemptOutcome, DeliveryEvents } from "../events.ts"
-import { finishedRecord, followUp, tierRecord } from "./follow-up.ts"
+import { endRecord, followUp, tierRecord } from "./follow-up.ts"
 import { deferralMs, feedbackOf, rulesOf } from "./lane-rules.ts"
 import type { OperationalEvents } from "./operational-events.ts"
 import { classOf, Outcomes, type Job } from "./outcomes.ts"
@@ -276,7 +276,7 @@ export class Worker implements GroupHandler {
   }
 
   async #attempt(job: Job, entity: SubscriptionEntity): Promise<LaneFeedback> {
-    const { due } = job
+    const { due, state } = job
     const { clock, events, operational, subscriptions } = this.#options
     const startedAtMs = clock.nowMs()
     const made = await makeAttempt(due, entity, this.#options)
@@ -288,10 +288,11 @@ export class Worker implements GroupHandler {
     if (finished.reason === REASONS.gone) this.#options.disable(due.subscriptionId)
     const news = newsOfEndpoint(job, made, { startedAtMs, endedAtMs: nowMs })
     if (news.health) finished.health = news.health
+    if (news.moved === "closed") this.#lanes.reopen(due.subscriptionId, nowMs)
     if (news.moved) events.breakerMoved({ subscriptionId: due.subscriptionId, state: news.standing.state, reason: made.attempt.error })
     const { letter, after } = followUp(due, finished, operational)
     await this.#outcomes.append(job, {
-      end: [finishedRecord(due, finished), ...letter],
+      end: [endRecord(finished), ...letter],
       follow: [...after, ...newsRecords(news, entity, operational)],
     })
     if (finished.reason !== "")
@@ -305,7 +306,8 @@ export class Worker implements GroupHandler {
       durationMs: made.attempt.durationMs,
       latencyMs: due.dueAt ? Math.max(0, clock.nowMs() - timestampMs(due.dueAt)) : 0,
     })
-    return feedbackOf(made, news.standing, nowMs)
+    // As it is by now: the breaker may have closed while the log took its time.
+    return feedbackOf(made, state.breakers.get(due.subscriptionId)?.standing, nowMs)
   }
 
   #deferOverdue(): void {

@@ -14,6 +14,7 @@ export async function discard({ log, nowMs, events }: TaskContext, task: Task, l
       const record = create(DeadLetterRecordSchema, { deadAt, content: { case: "discarded", value } })
       return { topic: "dead-letters", key: delivery.subscriptionId, value: toBinary(DeadLetterRecordSchema, record) }
     }),
+    "bulk",
   )
   events.taskAdvanced(taskId, "discard", letters.length)
   return letters.length

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf"
 import { timestampFromMs } from "@bufbuild/protobuf/wkt"
 import { AttemptRecordSchema, DeliveryDueSchema, type Actor, type AttemptRecord, type DeliveryDue } from "@posthorn/proto"
-import { factsOf } from "../delivery/decide.ts"
+import { factsOf } from "./decide.ts"
 
 export interface Requeue {
   readonly nowMs: number
