@@ -8,6 +8,7 @@ export type RetryTier = (typeof RETRY_TIERS)[number]
 
 export const TOPICS = [
   "config",
+  "config.snapshots",
   "events",
   "events.bulk",
   "deliveries",
@@ -17,6 +18,7 @@ export const TOPICS = [
   "dead-letters",
   "parked",
   "control",
+  "audit",
 ] as const
 export type Topic = (typeof TOPICS)[number]
 
@@ -32,18 +34,21 @@ export interface TopicFacts {
   /** Message of `posthorn.log.v1` that every value is. */
   readonly record:
     | "ConfigChanged"
+    | "ConfigSnapshotRecord"
     | "EventAccepted"
     | "DeliveryDue"
     | "AttemptRecord"
     | "DeadLetterRecord"
     | "ParkedRecord"
     | "ControlRecord"
+    | "AuditRecord"
 }
 
 const due: TopicFacts = { partitions: "many", retentionMs: 7 * DAY_MS, record: "DeliveryDue" }
 
 export const TOPIC_FACTS: Readonly<Record<Topic, TopicFacts>> = {
   config: { partitions: "one", retentionMs: undefined, record: "ConfigChanged" },
+  "config.snapshots": { partitions: "one", retentionMs: 30 * DAY_MS, record: "ConfigSnapshotRecord" },
   events: { partitions: "many", retentionMs: 7 * DAY_MS, record: "EventAccepted" },
   "events.bulk": { partitions: "many", retentionMs: 7 * DAY_MS, record: "EventAccepted" },
   deliveries: due,
@@ -58,4 +63,5 @@ export const TOPIC_FACTS: Readonly<Record<Topic, TopicFacts>> = {
   parked: { partitions: "many", retentionMs: 30 * DAY_MS, record: "ParkedRecord" },
   // A day longer than the furthest due time that a try which is cancelled here can have.
   control: { partitions: "many", retentionMs: 31 * DAY_MS, record: "ControlRecord" },
+  audit: { partitions: "many", retentionMs: 30 * DAY_MS, record: "AuditRecord" },
 }

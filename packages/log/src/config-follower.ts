@@ -1,6 +1,7 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf"
-import { ConfigTable, evolveConfig, limits, type EntityChange } from "@posthorn/core"
+import { ConfigCapture, evolveConfig, limits, type ConfigTable, type EntityChange } from "@posthorn/core"
 import { ConfigChangedSchema, type ConfigChanged } from "@posthorn/proto"
+import { newestSnapshot, type Captured } from "./config-snapshots.ts"
 import { LogUnavailable, type LogAppender, type LogReader, type LogRecord } from "./event-log.ts"
 
 /** The `config` topic as a table in memory, and the way to change it. */
@@ -16,6 +17,8 @@ export interface ConfigFollower {
    * Rejects with `LogUnavailable`, `unknown` when the change may take effect all the same.
    */
   propose(change: ConfigChanged): Promise<boolean>
+  /** Does something with the table as it is at the call, which goes on changing meanwhile. */
+  whileCaptured(work: (captured: Captured) => Promise<void>): Promise<void>
   /** Reads no more. Whoever waits is rejected in time. */
   close(): Promise<void>
 }
@@ -27,23 +30,26 @@ export interface ConfigFollowerOptions {
   readonly onUndecodable?: (record: LogRecord, cause: unknown) => void
 }
 
-/** Reads `config` from its beginning and goes on reading. Resolves once all that was there has been read. */
+/** Reads `config`, from the newest snapshot or else from its beginning, and goes on reading. Resolves once all that was there has been read. */
 export async function followConfig(log: LogAppender & LogReader, options: ConfigFollowerOptions = {}): Promise<ConfigFollower> {
-  const table = new ConfigTable()
+  const { table, position: start } = await newestSnapshot(log)
   const positions = new Set<{ readonly position: number; readonly resolve: () => void }>()
   const effects = new Map<string, (tookEffect: boolean) => void>()
-  let position = 0
+  const captures = new Set<ConfigCapture>()
+  let position = start
+  if (options.onChange !== undefined) for (const id of table.ids()) options.onChange([{ before: undefined, after: table.entity(id) }])
 
   const take = (record: LogRecord) => {
     const change = decode(record, options)
     if (change === undefined) return
     const changes = evolveConfig(table, change, record.offset)
+    for (const capture of captures) capture.changed(changes)
     if (changes.length > 0) options.onChange?.(changes)
     effects.get(change.changeId)?.(changes.length > 0)
     // A record that the log holds twice has its effect the first time.
     effects.delete(change.changeId)
   }
-  const follower = await log.follow("config", 0, (records) => {
+  const follower = await log.follow("config", start, (records) => {
     for (const record of records) {
       take(record)
       position = record.offset + 1
@@ -72,6 +78,11 @@ export async function followConfig(log: LogAppender & LogReader, options: Config
       } finally {
         effects.delete(change.changeId)
       }
+    },
+    async whileCaptured(work) {
+      const capture = new ConfigCapture(table)
+      captures.add(capture)
+      await work({ capture, position }).finally(() => captures.delete(capture))
     },
     close: () => follower.close(),
   }
