@@ -21,6 +21,8 @@ export interface PublishInput {
   readonly occurredAtMs?: number | undefined
   /** Unix milliseconds. */
   readonly deliverAtMs?: number | undefined
+  /** The version of the event type that the payload follows; absent and 0 = the newest. */
+  readonly typeVersion?: number | undefined
   /** Whether the payload is known to be well-formed JSON, because the door cut it out of JSON that it parsed. */
   readonly wellFormed: boolean
 }
@@ -28,6 +30,8 @@ export interface PublishInput {
 export interface AcceptContext {
   readonly eventId: string
   readonly nowMs: number
+  /** The system's time, by which publishers give theirs. */
+  readonly wallMs: number
   /** The next offset of `config` that the gateway will read. */
   readonly configPosition: number
   /** Set by ingest: the one subscription that gets the event, with the body as it is. */
@@ -89,9 +93,10 @@ function violationsOf(input: PublishInput, context: AcceptContext): Violation[] 
       `must have at most ${limits.IDEMPOTENCY_KEY_LENGTH_MAX} characters and no control characters`,
     )
   }
+  check("type_version", (input.typeVersion ?? 0) >= 0, "must be a number from 1")
   details.push(...metadataViolations(input.metadata))
   if (input.deliverAtMs !== undefined)
-    check("deliver_at", input.deliverAtMs <= context.nowMs + limits.DELIVER_AHEAD_MS_MAX, "must be at most 30 days ahead")
+    check("deliver_at", input.deliverAtMs <= context.wallMs + limits.DELIVER_AHEAD_MS_MAX, "must be at most 30 days ahead")
   return details
 }
 
