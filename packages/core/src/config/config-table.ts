@@ -4,25 +4,30 @@ import {
   type ApplicationEntity,
   type Entity,
   type EntityChange,
+  type EventTypeEntity,
   type KeyEntity,
   type SubscriptionEntity,
   type TaskEntity,
 } from "./entities.ts"
 import { PackedSubscriptions } from "./packed-subscriptions.ts"
+import { RecentCommands } from "./recent-commands.ts"
 import { SortedIds } from "./sorted-ids.ts"
 
 interface Owned {
   readonly keys: SortedIds
   readonly subscriptions: SortedIds
   readonly tasks: SortedIds
+  readonly eventTypes: SortedIds
 }
 
-/** Every application, key and subscription: the fold of the `config` topic, kept in memory by every service. Only `evolve` changes it. */
+/** Every application and what it owns: the fold of the `config` topic, kept in memory by every service. Only `evolve` changes it. */
 export class ConfigTable {
   readonly #entities = new Map<string, Exclude<Entity, SubscriptionEntity>>()
   readonly #subscriptions = new PackedSubscriptions()
   readonly #applications = new SortedIds()
   readonly #owned = new Map<string, Owned>()
+  /** What was asked for with an idempotency key and took effect. */
+  readonly commands = new RecentCommands()
 
   /** 0 = there is no such entity. */
   version(id: string): number {
@@ -52,6 +57,24 @@ export class ConfigTable {
     return entity?.kind === "task" ? entity : undefined
   }
 
+  /** By `eventTypeIdOf`; predefined ones that the application has not defined are not in the table. */
+  eventType(id: string): EventTypeEntity | undefined {
+    const entity = this.#entities.get(id)
+    return entity?.kind === "event type" ? entity : undefined
+  }
+
+  /** How many entities there are. */
+  get size(): number {
+    return this.#entities.size + this.#subscriptions.size
+  }
+
+  /** Of all there is, applications first. */
+  *ids(): Generator<string> {
+    for (const id of this.#applications) yield id
+    for (const [id, { kind }] of this.#entities) if (kind !== "application") yield id
+    yield* this.#subscriptions.ids()
+  }
+
   applications(): SortedIds {
     return this.#applications
   }
@@ -71,15 +94,20 @@ export class ConfigTable {
     return this.#owned.get(applicationId)?.tasks ?? new SortedIds()
   }
 
+  /** Ids of the event types that an application has defined, by name. */
+  eventTypesOf(applicationId: string): SortedIds {
+    return this.#owned.get(applicationId)?.eventTypes ?? new SortedIds()
+  }
+
   /** Adds an entity or takes the place of the one with its id. The application that owns it must be there. */
   put(entity: Entity): EntityChange {
     const id = idOf(entity)
     const before = this.entity(id)
-    if (entity.kind === "subscription") this.#subscriptions.put(entity, this.#sharedId(applicationIdOf(entity)))
+    if (entity.kind === "subscription") this.#subscriptions.put(entity)
     else this.#entities.set(id, entity)
     if (entity.kind === "application") {
       this.#applications.add(id)
-      if (before === undefined) this.#owned.set(id, { keys: new SortedIds(), subscriptions: new SortedIds(), tasks: new SortedIds() })
+      if (before === undefined) this.#owned.set(id, nothingOwned())
     } else {
       this.#idsBeside(entity)?.add(id)
     }
@@ -97,7 +125,7 @@ export class ConfigTable {
     }
     const changes: EntityChange[] = []
     const owned = this.#owned.get(id)
-    for (const ids of owned ? [owned.subscriptions, owned.keys, owned.tasks] : []) {
+    for (const ids of owned ? [owned.subscriptions, owned.keys, owned.tasks, owned.eventTypes] : []) {
       for (const each of ids) {
         changes.push({ before: this.entity(each), after: undefined })
         this.#delete(each)
@@ -113,14 +141,21 @@ export class ConfigTable {
     this.#subscriptions.remove(id)
   }
 
-  /** One text for all that an application owns. */
-  #sharedId(applicationId: string): string {
-    return this.application(applicationId)?.application.id ?? applicationId
-  }
-
   #idsBeside(entity: Exclude<Entity, ApplicationEntity>): SortedIds | undefined {
     const owned = this.#owned.get(applicationIdOf(entity))
-    if (entity.kind === "key") return owned?.keys
-    return entity.kind === "task" ? owned?.tasks : owned?.subscriptions
+    switch (entity.kind) {
+      case "key":
+        return owned?.keys
+      case "subscription":
+        return owned?.subscriptions
+      case "task":
+        return owned?.tasks
+      case "event type":
+        return owned?.eventTypes
+    }
   }
+}
+
+function nothingOwned(): Owned {
+  return { keys: new SortedIds(), subscriptions: new SortedIds(), tasks: new SortedIds(), eventTypes: new SortedIds() }
 }

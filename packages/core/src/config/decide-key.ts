@@ -8,7 +8,7 @@ import type { ConfigTable } from "./config-table.ts"
 export interface CreateKey {
   readonly id: string
   readonly applicationId: string
-  /** `name`, `role` and `expires_at` as asked for; the rest is the server's. */
+  /** `name`, `role`, `expires_at` and `rate_limit` as asked for; the rest is the server's. */
   readonly key: Key
   /** See `KeyState.token_hash`. */
   readonly tokenHash: string
@@ -17,14 +17,15 @@ export interface CreateKey {
 
 export function decideCreateKey(table: ConfigTable, command: CreateKey, context: ChangeContext): ConfigChanged | Refusal {
   const { id, applicationId, tokenHash, lastFour } = command
-  const { name, role, expiresAt } = command.key
+  const { name, role, expiresAt, rateLimit } = command.key
   if (table.application(applicationId) === undefined) return noSuch("application")
   if (expiresAt !== undefined && timestampMs(expiresAt) <= context.nowMs) {
     return refuse("invalid_argument", "The key would have expired already.", {
       details: [{ field: "key.expires_at", reason: "must be in the future" }],
     })
   }
-  const key = create(KeySchema, { id, applicationId, name, role, lastFour, expiresAt, createdAt: timestampFromMs(context.nowMs) })
+  const createdAt = timestampFromMs(context.nowMs)
+  const key = create(KeySchema, { id, applicationId, name, role, lastFour, expiresAt, rateLimit, createdAt })
   return changed({ entityId: id, version: 0, state: { case: "key", value: create(KeyStateSchema, { key, tokenHash }) } }, context)
 }
 

@@ -1,7 +1,10 @@
 import { create, toJsonString } from "@bufbuild/protobuf"
 import {
   ApplicationSchema,
+  HmacAlgorithm,
+  SignatureEncoding,
   SignatureStyle,
+  SigningSecretSchema,
   SourceScheme,
   SubscriptionHealthSchema,
   SubscriptionSchema,
@@ -20,6 +23,7 @@ import {
   decideEnable,
   decidePause,
   decideResume,
+  decideRotateSecret,
   decideUpdateSubscription,
   type UpdateSubscription,
 } from "./decide-subscription.ts"
@@ -181,4 +185,54 @@ test("pausing and resuming change nothing but that, do nothing twice, and no upd
   expect(entityOf(updated).subscription).toMatchObject({ paused: true, url: "https://example.org/" })
   expect(entityOf(given(creating({}), disabling, pausing, resuming)).subscription).toMatchObject({ paused: false, enabled: false })
   expect(pausing(new ConfigTable())).toBeUndefined()
+})
+
+test("a rotation keeps everything else, looks at the secret's form, and what has expired is gone with the next change", () => {
+  const rotating =
+    (more: object = {}) =>
+    (table: ConfigTable) =>
+      decideRotateSecret(
+        table,
+        { subscriptionId: SUBSCRIPTION, plain: "new", secret: signing("v1:new"), overlapSeconds: 60, ...more },
+        context,
+      )
+  const signing = (encrypted: string) => create(SigningSecretSchema, { encrypted })
+  const table = given(creating({ description: "kept" }, { secrets: [signing("v1:old")] }), rotating())
+  expect(entityOf(table).secrets).toMatchObject([{ encrypted: "v1:new" }, { encrypted: "v1:old" }])
+  expect(entityOf(table).subscription).toMatchObject({ description: "kept", etag: "2" })
+  expect(fieldsOf(rotating({ plain: "whsec_?" })(table))).toEqual(["secret"])
+  const later = { ...context, nowMs: context.nowMs + 60_000 }
+  evolve(table, decidePause(table, SUBSCRIPTION, later) as ConfigChanged, 0)
+  expect(entityOf(table).secrets).toMatchObject([{ encrypted: "v1:new" }])
+})
+
+test("a filter is judged with everything else, and one that says nothing is none", () => {
+  expect(fieldsOf(creating({ filter: { data: { a: { $gte: null } } } })(given()))).toEqual(["subscription.filter.data.a.$gte"])
+  expect(entityOf(given(creating({ filter: {} }))).subscription.filter).toBeUndefined()
+  const table = given(creating({ filter: { type: "a.b" } }))
+  expect(entityOf(table).subscription.filter).toEqual({ type: "a.b" })
+  evolve(table, updating({}, ["filter"])(table) as ConfigChanged, 0)
+  expect(entityOf(table).subscription.filter).toBeUndefined()
+})
+
+test("a source by HMAC needs a header and gets its defaults spelled out; other schemes take none of it, nor a secret of Stripe's apart", () => {
+  const sealed = { sourceSecret: "v1:sealed" }
+  const hmac = { scheme: SourceScheme.HMAC, signatureHeader: "x-acme" }
+  expect(entityOf(given(creating({ source: hmac }, sealed))).subscription.source).toMatchObject({
+    algorithm: HmacAlgorithm.SHA256,
+    encoding: SignatureEncoding.HEX,
+  })
+  expect(fieldsOf(creating({ source: { scheme: SourceScheme.HMAC } })(given()))).toEqual([
+    "subscription.source.signature_header",
+    "subscription.source.secret",
+  ])
+  const faulty = { ...hmac, scheme: SourceScheme.STRIPE, algorithm: HmacAlgorithm.SHA1, encoding: SignatureEncoding.HEX, prefix: "v1=" }
+  expect(fieldsOf(creating({ source: faulty }, sealed)(given()))).toEqual(
+    ["signature_header", "algorithm", "encoding", "prefix"].map((field) => `subscription.source.${field}`),
+  )
+  const secret = "whsec_5fc2a"
+  expect(fieldsOf(creating({ source: { scheme: SourceScheme.STRIPE, secret } }, sealed)(given()))).toEqual(["decided"])
+  expect(fieldsOf(creating({ source: { scheme: SourceScheme.STANDARD_WEBHOOKS, secret } }, sealed)(given()))).toEqual([
+    "subscription.source.secret",
+  ])
 })

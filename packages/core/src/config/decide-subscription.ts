@@ -1,5 +1,5 @@
 import { clone, create } from "@bufbuild/protobuf"
-import { timestampFromMs } from "@bufbuild/protobuf/wkt"
+import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt"
 import {
   SourceSchema,
   SubscriptionSchema,
@@ -14,7 +14,8 @@ import { changed, etagOf, judgeEtag, noSuch, type Change, type ChangeContext } f
 import type { ConfigTable } from "./config-table.ts"
 import type { SubscriptionEntity } from "./entities.ts"
 import { deleted } from "./deleted.ts"
-import { fillDefaults, needsSecret, subscriptionViolations } from "./subscription-rules.ts"
+import { fillDefaults, needsSecret, secretFault, subscriptionViolations } from "./subscription-rules.ts"
+import { rotatedSecrets } from "./rotated-secrets.ts"
 
 /** Fields that the server sets. `disabled_reason` comes with disabling, `paused` with pausing, `health` from elsewhere. */
 const SERVER_FIELDS = ["id", "application_id", "disabled_reason", "created_at", "updated_at", "etag", "paused", "health"]
@@ -28,6 +29,8 @@ interface Wanted {
   readonly secrets: readonly SigningSecret[] | undefined
   /** `undefined` = the one of today. Dropped when the source needs none. */
   readonly sourceSecret: string | undefined
+  /** Of `sourceSecret`. See `SigningSecret.fingerprint`. */
+  readonly sourceSecretFingerprint?: string
   /** Why a URL may not be delivered to, or `undefined` when it may. Must be pure. */
   readonly judgeUrl: (url: string) => string | undefined
 }
@@ -62,6 +65,26 @@ export function decideUpdateSubscription(table: ConfigTable, command: UpdateSubs
   const { paths, subscription: wanted } = command
   const subscription = applyMask({ schema: SubscriptionSchema, current: before.subscription, wanted, paths, serverFields: SERVER_FIELDS })
   return isRefusal(subscription) ? subscription : judged({ command, subscription, before }, context)
+}
+
+export interface RotateSecret {
+  readonly subscriptionId: string
+  /** Looked at for its form alone. */
+  readonly plain: string
+  readonly secret: SigningSecret
+  /** How long the secrets of today go on signing. */
+  readonly overlapSeconds: number
+}
+
+export function decideRotateSecret(table: ConfigTable, command: RotateSecret, context: ChangeContext): ConfigChanged | Refusal {
+  const entity = table.subscription(command.subscriptionId)
+  if (entity === undefined) return noSuch("subscription")
+  const reason = secretFault(command.plain)
+  if (reason !== undefined) return refuse("invalid_argument", "The secret cannot be accepted.", { details: [{ field: "secret", reason }] })
+  const secrets = rotatedSecrets(entity.secrets, command, context.nowMs)
+  if (isRefusal(secrets)) return secrets
+  const subscription = clone(SubscriptionSchema, entity.subscription)
+  return changed(stateOf({ ...entity, subscription, secrets }, context), context)
 }
 
 export interface DeleteSubscription {
@@ -124,7 +147,9 @@ function judged({ command, subscription, before }: Draft, context: ChangeContext
   fillDefaults(subscription)
   settleReason(subscription, before)
   const secrets = command.secrets ?? before?.secrets ?? []
-  return changed(stateOf({ subscription, secrets, sourceSecret, version: before?.version ?? 0 }, context), context)
+  const kept = command.sourceSecret === undefined ? before?.sourceSecretFingerprint : command.sourceSecretFingerprint
+  const sourceSecretFingerprint = sourceSecret === "" ? "" : (kept ?? "")
+  return changed(stateOf({ subscription, secrets, sourceSecret, sourceSecretFingerprint, version: before?.version ?? 0 }, context), context)
 }
 
 function settleReason(subscription: Subscription, before: SubscriptionEntity | undefined): void {
@@ -140,13 +165,14 @@ function switched(entity: SubscriptionEntity, to: Switches, context: ChangeConte
   return changed(stateOf({ ...entity, subscription }, context), context)
 }
 
-/** Fills in what the server sets, in place, and takes the secrets' plain texts out. */
+/** Fills in what the server sets, in place, and takes the secrets' plain texts out, and secrets whose time is over. */
 function stateOf(next: Omit<SubscriptionEntity, "kind" | "voidBefore">, context: ChangeContext): Change {
-  const { subscription, secrets, sourceSecret, version } = next
+  const { subscription, secrets, sourceSecret, sourceSecretFingerprint, version } = next
   delete subscription.secret
   if (subscription.source) subscription.source = create(SourceSchema, { ...subscription.source, secret: "" })
   subscription.updatedAt = timestampFromMs(context.nowMs)
   subscription.etag = etagOf(version + 1)
-  const value = create(SubscriptionStateSchema, { subscription, secrets: [...secrets], sourceSecret })
+  const live = secrets.filter(({ expiresAt }) => expiresAt === undefined || timestampMs(expiresAt) > context.nowMs)
+  const value = create(SubscriptionStateSchema, { subscription, secrets: live, sourceSecret, sourceSecretFingerprint })
   return { entityId: subscription.id, version, state: { case: "subscription", value } }
 }

@@ -24,6 +24,8 @@ export interface SubscriptionEntity {
   readonly secrets: readonly SigningSecret[]
   /** Encrypted; empty = none. */
   readonly sourceSecret: string
+  /** See `SigningSecret.fingerprint`. */
+  readonly sourceSecretFingerprint: string
   /**
    * What was begun by somebody who had read `config` no further than this offset is not sent any more: one past the record that last
    * disabled the subscription; 0 = it never was.
@@ -37,7 +39,16 @@ export interface TaskEntity {
   readonly task: Task
 }
 
-export type Entity = ApplicationEntity | KeyEntity | SubscriptionEntity | TaskEntity
+export interface EventTypeEntity {
+  readonly kind: "event type"
+  readonly version: number
+  readonly applicationId: string
+  readonly name: string
+  /** An encoded `EventType`, see `eventTypeOf`. */
+  readonly definition: Uint8Array
+}
+
+export type Entity = ApplicationEntity | KeyEntity | SubscriptionEntity | TaskEntity | EventTypeEntity
 
 /** One entity before and after; `undefined` = not there. */
 export interface EntityChange {
@@ -55,6 +66,8 @@ export function idOf(entity: Entity): string {
       return entity.subscription.id
     case "task":
       return entity.task.id
+    case "event type":
+      return `${entity.applicationId}/${entity.name}`
   }
 }
 
@@ -69,5 +82,7 @@ export function applicationIdOf(entity: Entity): string {
       return entity.subscription.applicationId
     case "task":
       return entity.task.applicationId
+    case "event type":
+      return entity.applicationId
   }
 }

@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
-import { ApplicationSchema, ConfigChangedSchema, SubscriptionSchema, type ConfigChanged } from "@posthorn/proto"
+import { ApplicationSchema, ConfigChangedSchema, EventTypeSchema, SubscriptionSchema, type ConfigChanged } from "@posthorn/proto"
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { formatId } from "../ids.ts"
@@ -9,11 +9,14 @@ import { ConfigTable } from "./config-table.ts"
 import { applicationIdOf, type Entity } from "./entities.ts"
 import { decideCreateApplication, decideDeleteApplication, decideUpdateApplication } from "./decide-application.ts"
 import { decideCreateSubscription, decideDeleteSubscription, decideDisable, decideUpdateSubscription } from "./decide-subscription.ts"
+import { decideCreateEventType, decideDeleteEventType } from "./decide-event-type.ts"
+import { eventTypeIdOf } from "./event-type-definition.ts"
 import { evolve } from "./evolve.ts"
 
 const idOfNumber = (kind: "application" | "subscription", number: number) => formatId(kind, new Uint8Array(16).fill(number))
 const APPLICATIONS = [1, 2].map((number) => idOfNumber("application", number))
 const SUBSCRIPTIONS = [1, 2, 3].map((number) => idOfNumber("subscription", number))
+const EVENT_TYPES = APPLICATIONS.map((id) => eventTypeIdOf(id, "a.b"))
 const context = (changeId: string): ChangeContext => ({ changeId, nowMs: 1_700_000_000_000, actor: { id: "operator", requestId: "r" } })
 
 type Command = (table: ConfigTable, changeId: string) => ConfigChanged | undefined
@@ -63,6 +66,22 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       (table, change) =>
         decideDisable(table, { subscriptionId, reason: change }, context(change)),
   ),
+  application.map(
+    (applicationId): Command =>
+      (table, change) =>
+        asRecord(
+          decideCreateEventType(
+            table,
+            { applicationId, eventType: create(EventTypeSchema, { name: "a.b", description: change }) },
+            context(change),
+          ),
+        ),
+  ),
+  application.map(
+    (applicationId): Command =>
+      (table, change) =>
+        asRecord(decideDeleteEventType(table, { applicationId, name: "a.b", etag: "" }, context(change))),
+  ),
   subscription.map(
     (subscriptionId): Command =>
       (table, change) =>
@@ -87,7 +106,7 @@ function recordsOf(steps: readonly { writer: number; behind: number; command: Co
 }
 
 const snapshot = (table: ConfigTable): Record<string, Entity | undefined> =>
-  Object.fromEntries([...APPLICATIONS, ...SUBSCRIPTIONS].map((id) => [id, table.entity(id)]))
+  Object.fromEntries([...APPLICATIONS, ...SUBSCRIPTIONS, ...EVENT_TYPES].map((id) => [id, table.entity(id)]))
 
 test("two readers of one log agree after every record, whatever raced when it was written", () => {
   fc.assert(
@@ -131,6 +150,7 @@ test("nothing outlives its application, and every application knows just its own
         )
         expect(owned.toSorted()).toEqual(there.toSorted())
         for (const each of there) expect(table.application(each.split(" ")[0]!)).toBeDefined()
+        expect(APPLICATIONS.flatMap((id) => [...table.eventTypesOf(id)])).toEqual(EVENT_TYPES.filter((id) => table.eventType(id)))
         expect([...table.applications()]).toEqual(APPLICATIONS.filter((id) => table.application(id)))
       }
     }),

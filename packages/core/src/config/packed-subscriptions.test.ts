@@ -11,6 +11,7 @@ const entityOf = (number: number, version: number, length: number): Subscription
   subscription: create(SubscriptionSchema, { id: `sub_${number}`, applicationId: "app_1", description: "d".repeat(length), enabled: true }),
   secrets: [],
   sourceSecret: `s${version}`,
+  sourceSecretFingerprint: "",
   voidBefore: version,
 })
 
@@ -27,7 +28,7 @@ test("what is put is read as it was, however much was changed and removed meanwh
           packed.remove(id)
           expected.delete(id)
         } else {
-          packed.put(entity, "app_1")
+          packed.put(entity)
           expected.set(id, entity)
         }
         for (let each = 0; each <= 5; each++) {
@@ -47,6 +48,6 @@ test("what is put is read as it was, however much was changed and removed meanwh
 
 test("one that is asked for again is the same object, so that what is known of it is found", () => {
   const packed = new PackedSubscriptions()
-  packed.put(entityOf(1, 1, 10), "app_1")
+  packed.put(entityOf(1, 1, 10))
   expect(packed.get("sub_1")).toBe(packed.get("sub_1"))
 })

@@ -6,7 +6,6 @@ import { ByteArena, type Place } from "./byte-arena.ts"
 interface Packed extends Place {
   readonly version: number
   readonly voidBefore: number
-  readonly applicationId: string
 }
 
 /** Entities of each of two generations of those that were asked for lately. */
@@ -28,6 +27,14 @@ export class PackedSubscriptions {
     return this.#packed.get(id)?.version ?? 0
   }
 
+  get size(): number {
+    return this.#packed.size
+  }
+
+  ids(): Iterable<string> {
+    return this.#packed.keys()
+  }
+
   /** The same object again while it is asked for often, and never one that is changed. */
   get(id: string): SubscriptionEntity | undefined {
     const recent = this.#recent.get(id)
@@ -39,12 +46,12 @@ export class PackedSubscriptions {
     return entity
   }
 
-  /** @param applicationId the text that all subscriptions of the application share */
-  put({ subscription, secrets, sourceSecret, version, voidBefore }: SubscriptionEntity, applicationId: string): void {
+  put({ subscription, secrets, sourceSecret, sourceSecretFingerprint, version, voidBefore }: SubscriptionEntity): void {
     const { id } = subscription
     this.remove(id)
-    const bytes = toBinary(SubscriptionStateSchema, create(SubscriptionStateSchema, { subscription, secrets: [...secrets], sourceSecret }))
-    this.#packed.set(id, { ...this.#arena.add(bytes), version, voidBefore, applicationId })
+    const state = { subscription, secrets: [...secrets], sourceSecret, sourceSecretFingerprint }
+    const bytes = toBinary(SubscriptionStateSchema, create(SubscriptionStateSchema, state))
+    this.#packed.set(id, { ...this.#arena.add(bytes), version, voidBefore })
     if (this.#arena.wasted > Math.max(WASTED_BYTES_MIN, this.#arena.used)) this.#move()
   }
 
@@ -58,10 +65,10 @@ export class PackedSubscriptions {
   }
 
   #unpack(packed: Packed): SubscriptionEntity {
-    const { subscription, secrets, sourceSecret } = fromBinary(SubscriptionStateSchema, this.#arena.get(packed))
+    const { subscription, secrets, sourceSecret, sourceSecretFingerprint } = fromBinary(SubscriptionStateSchema, this.#arena.get(packed))
     if (subscription === undefined) throw new Error("a subscription was packed")
     const { version, voidBefore } = packed
-    return { kind: "subscription", version, subscription, secrets, sourceSecret, voidBefore }
+    return { kind: "subscription", version, subscription, secrets, sourceSecret, sourceSecretFingerprint, voidBefore }
   }
 
   #remember(id: string, entity: SubscriptionEntity): void {

@@ -1,6 +1,7 @@
-import { SignatureStyle, SourceScheme, type Subscription } from "@posthorn/proto"
+import { HmacAlgorithm, SignatureEncoding, SignatureStyle, SourceScheme, type Source, type Subscription } from "@posthorn/proto"
 import * as limits from "../limits.ts"
 import type { Violation } from "../refusal.ts"
+import { filterViolations } from "../routing/filter-rules.ts"
 
 const RETRY_DELAY_SECONDS_DEFAULT = 60
 
@@ -36,14 +37,17 @@ const SECRET_FORM = "must have base64 behind whsec_, or an ed25519 key in base64
 const EVENT_TYPE = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
 
 /** Whether a text can be a secret: what announces a Standard Webhooks key must be one, anything else is used as its UTF-8 bytes. */
-export function isSecret(secret: string): boolean {
+function isSecret(secret: string): boolean {
   if (secret.startsWith("whsk_")) return ED25519_KEY.test(secret.slice(5))
   return !secret.startsWith("whsec_") || (secret.length > 6 && BASE64.test(secret.slice(6)))
 }
 
+/** What is wrong with a secret, if anything is. */
+export const secretFault = (secret: string): string | undefined => (isSecret(secret) ? undefined : SECRET_FORM)
+
 /** Whether whoever posts to the ingest address of a subscription must hold a secret. */
 export const needsSecret = (scheme: SourceScheme | undefined): boolean =>
-  scheme === SourceScheme.HUB || scheme === SourceScheme.X_SIGNATURE || scheme === SourceScheme.STANDARD_WEBHOOKS
+  scheme !== undefined && scheme !== SourceScheme.UNSPECIFIED && scheme !== SourceScheme.NONE
 
 /** The rules that the contract's own annotations cannot say. */
 export function subscriptionViolations(subscription: Subscription): Violation[] {
@@ -55,15 +59,34 @@ export function subscriptionViolations(subscription: Subscription): Violation[] 
   }
   const { source, retryPolicy } = subscription
   check("secret", isSecret(subscription.secret ?? ""), SECRET_FORM)
-  check("source.secret", isSecret(source?.secret ?? ""), SECRET_FORM)
-  const defaultType = source?.defaultEventType ?? ""
-  check(
-    "source.default_event_type",
-    defaultType === "" || EVENT_TYPE.test(defaultType),
-    "must be words of letters, digits, _ and - joined by dots",
-  )
+  if (source !== undefined) violations.push(...sourceViolations(source))
   const both = retryPolicy !== undefined && retryPolicy.delaysSeconds.length > 0 && retryPolicy.retryCount !== undefined
   check("retry_policy", !both, "must have delays_seconds or retry_count, not both")
+  if (subscription.filter !== undefined) violations.push(...filterViolations(subscription.filter, "subscription.filter"))
+  return violations
+}
+
+function sourceViolations(source: Source): Violation[] {
+  const violations: Violation[] = []
+  const check = (field: string, ok: boolean, reason: string) =>
+    void (ok || violations.push({ field: `subscription.source.${field}`, reason }))
+  const { scheme, secret, defaultEventType, signatureHeader } = source
+  // Others write what they like behind whsec_, and take it as text.
+  check("secret", scheme !== SourceScheme.STANDARD_WEBHOOKS || isSecret(secret), SECRET_FORM)
+  check(
+    "default_event_type",
+    defaultEventType === "" || EVENT_TYPE.test(defaultEventType),
+    "must be words of letters, digits, _ and - joined by dots",
+  )
+  if (scheme === SourceScheme.HMAC) {
+    check("signature_header", signatureHeader !== "", "this scheme needs the name of a header")
+    return violations
+  }
+  const reason = "is for the scheme hmac alone"
+  check("signature_header", signatureHeader === "", reason)
+  check("algorithm", source.algorithm === HmacAlgorithm.UNSPECIFIED, reason)
+  check("encoding", source.encoding === SignatureEncoding.UNSPECIFIED, reason)
+  check("prefix", source.prefix === "", reason)
   return violations
 }
 
@@ -77,7 +100,13 @@ export function fillDefaults(subscription: Subscription): void {
   subscription.enabled ??= true
   subscription.timeoutMs ||= limits.ATTEMPT_TIMEOUT_MS_DEFAULT
   subscription.signatureStyle ||= SignatureStyle.STANDARD
-  const { retryPolicy } = subscription
+  const { retryPolicy, source, filter } = subscription
+  // A filter that says nothing is none.
+  if (filter !== undefined && Object.keys(filter).length === 0) delete subscription.filter
+  if (source?.scheme === SourceScheme.HMAC) {
+    source.algorithm ||= HmacAlgorithm.SHA256
+    source.encoding ||= SignatureEncoding.HEX
+  }
   if (retryPolicy?.retryCount !== undefined) retryPolicy.retryDelaySeconds ||= RETRY_DELAY_SECONDS_DEFAULT
   // A policy that says nothing is the default schedule.
   else if (retryPolicy?.delaysSeconds.length === 0) delete subscription.retryPolicy

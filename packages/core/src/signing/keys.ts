@@ -1,6 +1,9 @@
+/** Hashes that a HMAC is made with. SHA-1 is for senders that know nothing better; as a HMAC it holds. */
+export type HashName = "sha1" | "sha256" | "sha512"
+
 /** What signing needs of the platform; the shell gives it (`createCrypto` of the runtime). Keys are prepared once and used many times. */
 export interface Crypto {
-  hmacSha256(secret: Uint8Array): HmacKey
+  hmac(hash: HashName, secret: Uint8Array): HmacKey
   /** From the 32-byte seed; a 64-byte key is its seed followed by the public key. */
   ed25519(seed: Uint8Array): Ed25519Key
   /** `undefined` when it is not base64. */
@@ -34,13 +37,13 @@ const encoder = new TextEncoder()
  * (`v1a`); any other secret, and every secret in the other styles, is its UTF-8 bytes. What is not base64 after all is taken as text.
  */
 export function prepareSecret(secret: string, crypto: Crypto): PreparedSecret {
-  const plain = crypto.hmacSha256(encoder.encode(secret))
+  const plain = crypto.hmac("sha256", encoder.encode(secret))
   const asymmetric = secret.startsWith("whsk_") ? crypto.fromBase64(secret.slice(5)) : undefined
   if (asymmetric && (asymmetric.length === 32 || asymmetric.length === 64)) {
     const key = crypto.ed25519(asymmetric.subarray(0, 32))
     return { plain, standard: (parts) => `v1a,${key.sign(parts)}` }
   }
   const bytes = secret.startsWith("whsec_") ? crypto.fromBase64(secret.slice(6)) : undefined
-  const key = bytes ? crypto.hmacSha256(bytes) : plain
+  const key = bytes ? crypto.hmac("sha256", bytes) : plain
   return { plain, standard: (parts) => `v1,${key.digest(parts, "base64")}` }
 }

@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf"
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire"
 import { timestampMs } from "@bufbuild/protobuf/wkt"
-import { deliveryIdOf, factsOf, isEnabled, limits, ShareMeter, tierFor, type SubscriptionEntity, type Topic } from "@posthorn/core"
+import { deliveryIdOf, factsOf, isEnabled, limits, passing, ShareMeter, tierFor, type SubscriptionEntity, type Topic } from "@posthorn/core"
 import {
   decode,
   LogUnavailable,
@@ -38,8 +38,9 @@ interface DeliveryRecords {
 }
 
 /**
- * Reads `events`, appends one due delivery for every subscription that matches, and what it created to `attempts`. What exceeds a
- * subscription's share goes into the lower class, and waits until the live records that were read with it are on their way.
+ * Reads `events` and `events.bulk`, appends one due delivery for every subscription that matches and whose filter takes the event, and what it
+ * created to `attempts`. What exceeds a subscription's share goes into the lower class, and waits until the live records that were read with it
+ * are on their way.
  */
 export function createRouter(options: RouterOptions): GroupHandler {
   const { config, appender, clock, events, failed, signal } = options
@@ -55,12 +56,13 @@ export function createRouter(options: RouterOptions): GroupHandler {
       return partition.finish(offset)
     }
     if (config.position < Number(event.configPosition)) await caughtUp(Number(event.configPosition))
-    const matched = targetsOf(event, options.subscriptions)
+    const matched = passing(event, targetsOf(event, options.subscriptions))
     const nowMs = clock.nowMs()
-    const exceeding = matched.filter(({ subscription }) => event.bulk || shares.exceeds(subscription.id, nowMs))
+    const live: SubscriptionEntity[] = []
+    const exceeding: SubscriptionEntity[] = []
+    for (const each of matched) (event.bulk || shares.exceeds(each.subscription.id, nowMs) ? exceeding : live).push(each)
     const recordsFor = (entities: readonly SubscriptionEntity[], isBulk: boolean): readonly DeliveryRecords[] =>
       entities.map((entity) => recordsOf({ event, bytes: value, bulk: isBulk }, entity, nowMs))
-    const live = matched.filter((each) => !exceeding.includes(each))
     if (live.length > 0) await appendDeliveries(recordsFor(live, false), partition, "live")
     events.eventRouted(matched.length)
     if (exceeding.length === 0) return partition.finish(offset)

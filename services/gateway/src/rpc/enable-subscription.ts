@@ -1,19 +1,18 @@
 import { create } from "@bufbuild/protobuf"
 import { decideEnable, isRefusal } from "@posthorn/core"
 import { EnableSubscriptionResponseSchema, type SubscriptionService } from "@posthorn/proto"
-import { ownedSubscription } from "../access/tenancy.ts"
 import type { Handler } from "../call.ts"
-import { changeConfig } from "../commands/change-config.ts"
+import { changeSubscription } from "../commands/change-subscription.ts"
 import type { RpcContext } from "./rpc-context.ts"
 
 export const enableSubscription =
   (context: RpcContext): Handler<typeof SubscriptionService.method.enableSubscription> =>
-  async ({ subscriptionId }, call) => {
+  async ({ subscriptionId, etag }, call) => {
     const { table } = context.config
-    const before = ownedSubscription(table, call.caller, subscriptionId)
-    if (isRefusal(before)) return before
-    const done = await changeConfig(context, call, (change) => decideEnable(table, subscriptionId, change))
-    if (isRefusal(done)) return done
-    const after = ownedSubscription(table, call.caller, subscriptionId)
-    return isRefusal(after) ? after : create(EnableSubscriptionResponseSchema, { subscription: after.subscription })
+    const changed = await changeSubscription(context, call, {
+      subscriptionId,
+      etag,
+      decide: (change) => decideEnable(table, subscriptionId, change),
+    })
+    return isRefusal(changed) ? changed : create(EnableSubscriptionResponseSchema, { subscription: changed.subscription })
   }

@@ -1,6 +1,11 @@
 import { create } from "@bufbuild/protobuf"
-import { isRefusal } from "@posthorn/core"
-import { ListSubscriptionsResponseSchema, type SubscriptionService } from "@posthorn/proto"
+import { isRefusal, matchesPattern } from "@posthorn/core"
+import {
+  ListSubscriptionsResponseSchema,
+  type ListSubscriptionsRequest,
+  type Subscription,
+  type SubscriptionService,
+} from "@posthorn/proto"
 import { applicationOf } from "../access/tenancy.ts"
 import type { Handler } from "../call.ts"
 import { pageOf } from "./page.ts"
@@ -13,7 +18,8 @@ export const listSubscriptions =
     const { config } = context
     const applicationId = applicationOf(config.table, call.caller, request.applicationId)
     if (isRefusal(applicationId)) return applicationId
-    const page = pageOf(config.table.subscriptionsOf(applicationId), "subscription", request)
+    const wanted = isNarrowed(request) ? (id: string) => isWanted(request, config.table.subscription(id)?.subscription) : undefined
+    const page = pageOf(config.table.subscriptionsOf(applicationId), "subscription", { ...request, wanted })
     if (isRefusal(page)) return page
     const subscriptions = page.ids.flatMap((id) => config.table.subscription(id)?.subscription ?? [])
     return create(ListSubscriptionsResponseSchema, {
@@ -21,3 +27,12 @@ export const listSubscriptions =
       nextPageToken: page.nextPageToken,
     })
   }
+
+const isNarrowed = ({ eventType, enabled, url }: ListSubscriptionsRequest): boolean =>
+  eventType !== "" || enabled !== undefined || url !== ""
+
+function isWanted({ eventType, enabled, url }: ListSubscriptionsRequest, subscription: Subscription | undefined): boolean {
+  if (subscription === undefined || (enabled !== undefined && subscription.enabled !== enabled)) return false
+  if (eventType !== "" && !subscription.eventTypes.some((pattern) => matchesPattern(pattern, eventType))) return false
+  return subscription.url.startsWith(url)
+}

@@ -3,7 +3,7 @@ import { assert, decideUpdateSubscription, isRefusal } from "@posthorn/core"
 import { type SubscriptionService, UpdateSubscriptionResponseSchema } from "@posthorn/proto"
 import { ownedSubscription } from "../access/tenancy.ts"
 import type { Handler } from "../call.ts"
-import { changeConfig } from "../commands/change-config.ts"
+import { changeSubscription } from "../commands/change-subscription.ts"
 import { sealSecrets } from "../commands/seal-secrets.ts"
 import { withSecret } from "./with-secret.ts"
 import type { RpcContext } from "./rpc-context.ts"
@@ -18,11 +18,14 @@ export const updateSubscription =
     if (isRefusal(before)) return before
     const paths = request.updateMask?.paths ?? []
     const { applicationId } = before.subscription
-    const sealed = sealSecrets(context.box, { id: subscriptionId, applicationId, subscription, paths })
+    const { generated, ...sealed } = sealSecrets(context.box, { id: subscriptionId, applicationId, subscription, paths })
     const command = { subscriptionId, subscription, paths, judgeUrl: context.judgeUrl, ...sealed }
-    const done = await changeConfig(context, call, (change) => decideUpdateSubscription(table, command, change))
-    if (isRefusal(done)) return done
-    const after = ownedSubscription(table, call.caller, subscriptionId)
-    if (isRefusal(after)) return after
-    return create(UpdateSubscriptionResponseSchema, { subscription: withSecret(after.subscription, sealed.generated) })
+    const changed = await changeSubscription(context, call, {
+      subscriptionId,
+      etag: subscription.etag,
+      decide: (change) => decideUpdateSubscription(table, command, change),
+    })
+    if (isRefusal(changed)) return changed
+    const secret = changed.repeated ? undefined : generated
+    return create(UpdateSubscriptionResponseSchema, { subscription: withSecret(changed.subscription, secret) })
   }
