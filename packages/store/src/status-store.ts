@@ -3,16 +3,20 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt"
 import type {
   DeadLetterFilter,
   Delivery,
+  DeliveryCounts,
   DeliveryFacts,
   Event,
   EventAccepted,
   GetEventPayloadResponse,
+  ListAuditLogRequest,
+  ListAuditLogResponse,
   ListDeadLettersRequest,
   ListDeadLettersResponse,
   ListDeliveriesRequest,
   ListDeliveriesResponse,
   ListEventsRequest,
   ListEventsResponse,
+  SubscriptionCounts,
   SubscriptionHealth,
 } from "@posthorn/proto"
 
@@ -61,11 +65,45 @@ export interface StatusReader {
   listDeliveries(tenancy: Tenancy, request: ListDeliveriesRequest): Promise<ListDeliveriesResponse | Refusal>
   /** With its attempts, oldest first. */
   getDelivery(tenancy: Tenancy, deliveryId: string): Promise<Delivery | undefined>
+  /** Deliveries that were made in a span, by the state in which they are now. Costs what there is in the span. */
+  countDeliveries(tenancy: Tenancy, query: DeliveryCountQuery): Promise<DeliveryCounts>
+  countSubscriptions(tenancy: Tenancy): Promise<SubscriptionCounts>
   listDeadLetters(tenancy: Tenancy, request: ListDeadLettersRequest): Promise<ListDeadLettersResponse | Refusal>
   /** How the endpoints of these subscriptions do; those that nothing is known of are left out. */
   healthOf(subscriptionIds: readonly string[]): Promise<ReadonlyMap<string, SubscriptionHealth>>
   /** What another try of a delivery is made of; `undefined` also while its event is not in the view. */
   getRedelivery(tenancy: Tenancy, deliveryId: string): Promise<Redelivery | undefined>
+}
+
+/** What was done and what was refused. */
+export interface AuditReader {
+  /** As the lists of `StatusReader`. */
+  listAuditLog(tenancy: Tenancy, request: ListAuditLogRequest): Promise<ListAuditLogResponse | Refusal>
+}
+
+/** A key that somebody has called with. */
+export interface KeyUse {
+  readonly keyId: string
+  readonly usedAt: Timestamp
+}
+
+/**
+ * When keys were last used. It comes from the gateways, not from the log: a view that is made anew knows nothing of earlier uses.
+ */
+export interface KeyUses {
+  /** Later ones count; those of keys that the view does not show are passed over. At most `KEY_USES_MAX` at once. */
+  noteUses(uses: readonly KeyUse[]): Promise<void>
+  /** By key; those that are not known to have been used are left out. */
+  lastUses(keyIds: readonly string[]): Promise<ReadonlyMap<string, Timestamp>>
+}
+
+export interface DeliveryCountQuery {
+  /** Unix milliseconds, included. */
+  readonly sinceMs: number
+  /** Unix milliseconds, not included. */
+  readonly untilMs: number
+  /** To one subscription alone; absent = to any. */
+  readonly subscriptionId?: string
 }
 
 export interface Redelivery {
@@ -147,6 +185,8 @@ export interface IdempotencyClaims {
   claim(claim: Claim): Promise<"new" | EarlierClaim>
   /** Remembers that the event of a claim is in the log. */
   accepted(applicationId: string, key: string): Promise<void>
+  /** Lets go of a claim that came to nothing: the next one of its key is `new`. Without effect on one that is accepted. */
+  forget(applicationId: string, key: string): Promise<void>
 }
 
 /** What one round of housekeeping did. */
@@ -168,7 +208,8 @@ export interface StatusKeeper {
 }
 
 /** The status views of the log, and the idempotency keys. All adapters pass `store-conformance`. All calls reject with `StoreUnavailable`. */
-export interface StatusStore extends StatusProjection, StatusReader, DeadLetterQueue, MutualExclusion, IdempotencyClaims, StatusKeeper {
+export interface StatusStore
+  extends StatusProjection, StatusReader, AuditReader, KeyUses, DeadLetterQueue, MutualExclusion, IdempotencyClaims, StatusKeeper {
   ping(): Promise<void>
   /** Ends every connection; calls under way are waited for. */
   close(): Promise<void>

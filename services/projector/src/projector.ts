@@ -56,8 +56,8 @@ export async function startProjector(options: ProjectorOptions): Promise<Project
       options.failed(error)
     }
     // An insert into ClickHouse waits for company, and a partition must not be held back meanwhile.
-    const windowRecords = view === "clickhouse" ? limits.ANALYTICS_ROWS_MAX : limits.WINDOW_RECORDS_MAX
-    return log.join({ group: GROUPS[view], topics: TOPICS[view], handler: { ...handlers[view], failed }, windowRecords })
+    const records = view === "clickhouse" ? limits.ANALYTICS_ROWS_MAX : limits.WINDOW_RECORDS_MAX
+    return log.join({ group: GROUPS[view], topics: TOPICS[view], handler: { ...handlers[view], failed }, window: () => ({ records }) })
   }
   const members = [await join("postgres"), await join("clickhouse")]
   const retain = (): void => void status.retain({ nowMs: clock.nowMs(), retentionHours }).then(events.retained, events.retentionFailed)

@@ -10,7 +10,7 @@ import { foldConfig, idsNamedBy, type KnownEntity } from "./config-rows.ts"
 
 const bytes = (last: number) => new Uint8Array(16).fill(last, 15)
 const APPLICATIONS = [formatId("application", bytes(1)), formatId("application", bytes(2))]
-const OWNED = [formatId("subscription", bytes(3)), formatId("subscription", bytes(4)), formatId("key", bytes(5))]
+const OWNED = [formatId("subscription", bytes(3)), formatId("subscription", bytes(4)), formatId("key", bytes(5)), `${APPLICATIONS[0]}/a.b`]
 
 const change = fc.record({
   entityId: fc.constantFrom(...APPLICATIONS, ...OWNED),
@@ -18,6 +18,8 @@ const change = fc.record({
   expectedVersion: fc.nat({ max: 3 }).map(BigInt),
   applicationId: fc.constantFrom(...APPLICATIONS),
   deleted: fc.nat({ max: 4 }).map((number) => number === 0),
+  /** The request that it carries out. */
+  name: fc.option(fc.constantFrom("cmd_a", "cmd_b"), { nil: undefined }),
 })
 
 function changeOf({
@@ -25,14 +27,23 @@ function changeOf({
   expectedVersion,
   applicationId,
   deleted,
+  name,
 }: {
   entityId: string
   expectedVersion: bigint
   applicationId: string
   deleted: boolean
+  name: string | undefined
 }): ConfigChanged {
-  const base = { entityId, expectedVersion, changeId: `${entityId}/${expectedVersion}` }
+  const base = {
+    entityId,
+    expectedVersion,
+    changeId: `${entityId}/${expectedVersion}`,
+    ...(name === undefined ? {} : { command: { name } }),
+  }
   if (deleted) return create(ConfigChangedSchema, { ...base, state: { case: "deleted", value: {} } })
+  if (entityId.includes("/"))
+    return create(ConfigChangedSchema, { ...base, state: { case: "eventType", value: { eventType: { applicationId, name: "a.b" } } } })
   if (entityId.startsWith("app_"))
     return create(ConfigChangedSchema, { ...base, state: { case: "application", value: { application: { id: entityId } } } })
   if (entityId.startsWith("key_"))
@@ -68,10 +79,12 @@ test("rows folded stretch by stretch are the table that every reader of config h
         for (const row of Array.from(rows.values()))
           if (folded.removed.includes(row.id) || folded.removed.includes(row.applicationId)) rows.delete(row.id)
         for (const entity of folded.put) rows.set(idOf(entity), knownOf(entity))
+        for (const { command: id, configOffset = 0 } of folded.audit)
+          if (id !== undefined) rows.set(id, { kind: "command", id, applicationId: "", version: configOffset })
       }
       expect(audited).toEqual(effective)
       const all = [...APPLICATIONS, ...OWNED].flatMap((id) => table.entity(id) ?? [])
-      expect([...rows.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual(
+      expect([...rows.values()].filter(({ kind }) => kind !== "command").toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual(
         all.map(knownOf).toSorted((a, b) => (a.id < b.id ? -1 : 1)),
       )
     }),

@@ -2,11 +2,13 @@ import { fromBinary } from "@bufbuild/protobuf"
 import { timestampMs, type Timestamp } from "@bufbuild/protobuf/wkt"
 import {
   AttemptRecordSchema,
+  AuditRecordSchema,
   ConfigChangedSchema,
   ControlRecordSchema,
   DeadLetterRecordSchema,
   EventAcceptedSchema,
   type AttemptRecord,
+  type AuditRecord,
   type ConfigChanged,
   type ControlRecord,
   type DeadLetterRecord,
@@ -25,6 +27,7 @@ export const PROJECTED_TOPICS = [
   "attempts",
   "dead-letters",
   "control",
+  "audit",
 ] as const satisfies readonly Topic[]
 
 /** A record of a projected topic, with what it says. */
@@ -34,6 +37,7 @@ export type Decoded =
   | { readonly topic: "attempts"; readonly message: AttemptRecord }
   | { readonly topic: "dead-letters"; readonly message: DeadLetterRecord }
   | { readonly topic: "control"; readonly message: ControlRecord }
+  | { readonly topic: "audit"; readonly message: AuditRecord }
 
 /** Where a record was. */
 export interface RecordPosition {
@@ -76,6 +80,8 @@ function read(topic: Topic, value: Uint8Array): Decoded | undefined {
       return { topic, message: fromBinary(DeadLetterRecordSchema, value) }
     case "control":
       return { topic, message: fromBinary(ControlRecordSchema, value) }
+    case "audit":
+      return { topic, message: fromBinary(AuditRecordSchema, value) }
     default:
       return undefined
   }
@@ -95,6 +101,12 @@ function faultOf({ topic, message }: Decoded): string | undefined {
       return deadLetterFault(message)
     case "control":
       return controlFault(message)
+    case "audit":
+      if (message.id === "" || message.method === "") return "a refused request without id or method"
+      return (
+        lengthFault(message.id, message.applicationId, message.entityId, message.method, message.actor?.id ?? "") ??
+        timeFault(message.refusedAt)
+      )
   }
 }
 

@@ -11,7 +11,7 @@ import type {
 import type { EventTopic } from "../topics.ts"
 import type { Timestamp } from "@bufbuild/protobuf/wkt"
 import { sequenceOf } from "../delivery/evolve.ts"
-import { controlDeed, requeueDeed, type AuditRow } from "./audit-row.ts"
+import { controlDeed, refusedDeed, requeueDeed, type AuditRow } from "./audit-row.ts"
 import { foldConfig, type ConfigRows, type KnownEntity } from "./config-rows.ts"
 import type { ProjectedRecord, RecordPosition } from "./decode-record.ts"
 import { addSettlement, deadLetterIdentity, discarded, redriven, type SettlementRow } from "./settlement-rows.ts"
@@ -124,6 +124,9 @@ function foldRecord(fold: Fold, record: ProjectedRecord): void {
       break
     case "control":
       addDeed(fold, controlDeed(message))
+      break
+    case "audit":
+      addDeed(fold, refusedDeed(message))
       break
     case "config":
       fold.changes.push({ offset, change: message })

@@ -54,6 +54,19 @@ export function claimTests(fixture: () => StoreFixture): void {
       await under.close()
     })
 
+    test("a claim that came to nothing can be let go, and one that is accepted cannot", async () => {
+      const under = await fixture().openEmpty()
+      await under.store.claim(claimOf({}))
+      await under.store.forget("app_2", "key")
+      expect(await under.store.claim(claimOf({}))).toMatchObject({ accepted: false })
+      await under.store.forget("app_1", "key")
+      expect(await under.store.claim(claimOf({ eventId: "evt_2" }))).toBe("new")
+      await under.store.accepted("app_1", "key")
+      await under.store.forget("app_1", "key")
+      expect(await under.store.claim(claimOf({}))).toMatchObject({ eventId: "evt_2", accepted: true })
+      await under.close()
+    })
+
     test("a key is new again after its window and not before", async () => {
       const under = await fixture().openEmpty()
       await under.store.claim(claimOf({}))

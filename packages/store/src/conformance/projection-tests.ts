@@ -1,4 +1,4 @@
-import type { ProjectedRecord } from "@posthorn/core"
+import { eventTypeIdOf, type ProjectedRecord } from "@posthorn/core"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { batchOf, projectRecords } from "./project-records.ts"
@@ -9,9 +9,11 @@ import {
   controlOf,
   deletion,
   eventOf,
+  eventTypeChange,
   keyChange,
   messagesOf,
   recordsOf,
+  refusalOf,
   subscriptionChange,
   subscriptionOf,
   taskChange,
@@ -38,6 +40,9 @@ const config = fc.constantFrom<Message[]>(
     [subscriptionChange({ subscription: 2, application: 2 }, version)],
     [keyChange({ key: 1, application: 1 }, version)],
     [taskChange({ task: 1, application: 1 }, version)],
+    [eventTypeChange({ name: "order.created", application: 1 }, version)],
+    [eventTypeChange({ name: "order.created", application: 2 }, version)],
+    [deletion(eventTypeIdOf(applicationOf(1), "order.created"), version)],
     [deletion(applicationOf(1), version)],
     [deletion(subscriptionOf(2), version)],
   ]),
@@ -81,7 +86,8 @@ export function projectionTests(fixture: () => StoreFixture): void {
             const asked = events.flatMap((event) =>
               event.number % 3 === 0 ? [controlOf(event, event.number % 2 === 0 ? "cancel" : "run")] : [],
             )
-            const messages = [...events.flatMap(messagesOf), ...asked]
+            const refused = events.map(({ number, application }) => refusalOf(number, number % 2 === 0 ? application : 0))
+            const messages = [...events.flatMap(messagesOf), ...asked, ...refused]
             const records = recordsOf([...changes.flat(), ...messages])
             const repeating = recordsOf([
               ...changes.flat(),
@@ -188,7 +194,11 @@ export function projectionTests(fixture: () => StoreFixture): void {
     test("a change that lost its race changes no row, and an application takes what it owns with it", async () => {
       const under = await fixture().openEmpty()
       const [create, race, lost] = [applicationChange(1, 0), applicationChange(1, 1), applicationChange(1, 1)]
-      const owned = [subscriptionChange({ subscription: 1, application: 1 }, 0), keyChange({ key: 1, application: 1 }, 0)]
+      const owned = [
+        subscriptionChange({ subscription: 1, application: 1 }, 0),
+        keyChange({ key: 1, application: 1 }, 0),
+        eventTypeChange({ name: "order.created", application: 1 }, 0),
+      ]
       const records = recordsOf([
         create,
         race,
@@ -198,15 +208,43 @@ export function projectionTests(fixture: () => StoreFixture): void {
         subscriptionChange({ subscription: 3, application: 1 }, 0),
       ])
       await projectRecords(under.store, records.slice(0, 1))
-      await projectRecords(under.store, records.slice(1, 5))
+      await projectRecords(under.store, records.slice(1, 6))
       const before = await under.dump()
       expect(before["applications"]).toHaveLength(1)
       expect(before["applications"]?.[0]).toContain("version 2")
-      expect([before["subscriptions"]?.length, before["api_keys"]?.length, before["audit_log"]?.length]).toEqual([1, 1, 4])
-      await projectRecords(under.store, records.slice(5))
+      const rowsOf = ({ subscriptions, api_keys: keys, event_types: types }: typeof before) => [subscriptions, keys, types].flat()
+      expect([rowsOf(before).length, before["audit_log"]?.length]).toEqual([3, 5])
+      await projectRecords(under.store, records.slice(6))
       const after = await under.dump()
-      expect([after["applications"], after["subscriptions"], after["api_keys"]]).toEqual([[], [], []])
-      expect(after["audit_log"]).toHaveLength(5)
+      expect([after["applications"], rowsOf(after)]).toEqual([[], []])
+      expect(after["audit_log"]).toHaveLength(6)
+      await under.close()
+    })
+
+    test("event types have rows of their own by application and name, and a deleted one may be defined again", async () => {
+      const under = await fixture().openEmpty()
+      const [one, other] = [1, 2].map((application) => ({ name: "order.created", application }))
+      const id = eventTypeIdOf(applicationOf(1), "order.created")
+      const changes = [
+        [applicationChange(1, 0), applicationChange(2, 0), eventTypeChange(one!, 0), eventTypeChange(other!, 0)],
+        [eventTypeChange(one!, 1), eventTypeChange({ name: "order.paid", application: 1 }, 0)],
+        [deletion(id, 2)],
+        [eventTypeChange(one!, 0)],
+      ]
+      const records = recordsOf(changes.flat())
+      const counts: unknown[] = []
+      for (let [at, from] = [0, 0]; at < changes.length; from += changes[at++]!.length) {
+        await projectRecords(under.store, records.slice(from, from + changes[at]!.length))
+        counts.push((await under.dump())["event_types"]?.length)
+      }
+      expect(counts).toEqual([2, 3, 2, 3])
+      expect((await under.dump())["event_types"]?.filter((row) => row.includes("order.created") && row.includes("version 1"))).toHaveLength(
+        2,
+      )
+      expect(await under.store.knownEntities([id, applicationOf(1), "no/such"])).toEqual([
+        { kind: "application", id: applicationOf(1), applicationId: applicationOf(1), version: 1 },
+        { kind: "event type", id, applicationId: applicationOf(1), version: 1 },
+      ])
       await under.close()
     })
 
@@ -232,6 +270,7 @@ export function projectionTests(fixture: () => StoreFixture): void {
       const shown = text.replaceAll("\0", "\ufffd")
       const event = await under.store.getEvent("every application", eventOf(1))
       expect(event?.metadata).toEqual({ [`name ${shown}`]: shown })
+      expect(event?.schemaViolations).toMatchObject([{ field: `data/${shown}`, reason: `must not be ${shown}` }])
       const payload = await under.store.getPayload("every application", eventOf(1))
       expect(JSON.parse(Buffer.from(payload!.data).toString())).toEqual({ number: 1, text })
       await under.close()

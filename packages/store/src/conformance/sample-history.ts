@@ -1,8 +1,9 @@
 import { create } from "@bufbuild/protobuf"
 import { timestampFromMs } from "@bufbuild/protobuf/wkt"
-import { deliveryIdOf, attemptIdOf, formatId, partitionOf, type Decoded, type ProjectedRecord } from "@posthorn/core"
+import { deliveryIdOf, attemptIdOf, eventTypeIdOf, formatId, partitionOf, type Decoded, type ProjectedRecord } from "@posthorn/core"
 import {
   AttemptRecordSchema,
+  AuditRecordSchema,
   BreakerState,
   ConfigChangedSchema,
   ControlRecordSchema,
@@ -71,6 +72,7 @@ export function messagesOf(sample: SampleEvent): Message[] {
     metadata: { [`name ${text}`]: text },
     acceptedAt: delivery.createdAt,
     occurredAt: delivery.createdAt,
+    schemaViolations: sample.number % 2 === 0 ? [] : [{ field: `data/${text}`, reason: `must not be ${text}` }],
   })
   const outcome = (record: object): Message => ({
     topic: "attempts",
@@ -169,6 +171,21 @@ export function controlOf(sample: SampleEvent, what: "cancel" | "run"): Message 
   return { topic: "control", partition: outcome.partition, message: create(ControlRecordSchema, { record: record as never }) }
 }
 
+/** A request that was refused; 0 = of nobody who is known. */
+export function refusalOf(number: number, application: number): Message {
+  const message = create(AuditRecordSchema, {
+    id: `refusal ${number}`,
+    refusedAt: timestampFromMs(NOON_MS + number),
+    actor: { id: application === 0 ? "anonymous" : idOf("key", application), requestId: `request ${number}` },
+    applicationId: application === 0 ? "" : applicationOf(application),
+    method: "posthorn.v1.DeadLetterService/RedriveDeadLetters",
+    code: application === 0 ? "unauthenticated" : "permission_denied",
+    remoteAddress: "192.0.2.1",
+    leftOut: BigInt(number),
+  })
+  return { topic: "audit", partition: partitionOf(`${application}`, PARTITIONS), message }
+}
+
 function deadLetterOf(sample: SampleEvent, more: { statusCode: number; attempt: number; event: object; partition: number }): Message {
   const { statusCode, attempt, event, partition } = more
   const due = { deliveryId: deliveryOf(sample), subscriptionId: subscriptionOf(sample.subscription), round: 1, attempt, event }
@@ -195,7 +212,7 @@ export function subscriptionChange(numbers: { subscription: number; application:
     id: subscriptionOf(numbers.subscription),
     applicationId: applicationOf(numbers.application),
     url: "https://example.org/",
-    headers: { authorization: CANARY },
+    headers: { authorization: CANARY, "x-plain": CANARY },
     eventTypes: ["order.*"],
     secret: CANARY,
     source: { scheme: 2, secret: CANARY },
@@ -204,7 +221,12 @@ export function subscriptionChange(numbers: { subscription: number; application:
   }
   return configChange(subscription.id, version, {
     case: "subscription",
-    value: { subscription, secrets: [{ encrypted: CANARY }], sourceSecret: CANARY },
+    value: {
+      subscription,
+      secrets: [{ encrypted: CANARY, fingerprint: `print ${version + 1}` }],
+      sourceSecret: CANARY,
+      sourceSecretFingerprint: `source print ${version + 1}`,
+    },
   })
 }
 
@@ -230,6 +252,16 @@ export function taskChange(numbers: { task: number; application: number }, versi
     total: 7n,
   }
   return configChange(task.id, version, { case: "task", value: { task } })
+}
+
+export function eventTypeChange({ name, application }: { name: string; application: number }, version: number): Message {
+  const eventType = {
+    applicationId: applicationOf(application),
+    name,
+    description: `version ${version + 1}`,
+    versions: [{ version: 1, schema: { const: "a\0b" }, example: { kind: { case: "stringValue", value: "a\0b" } } }],
+  }
+  return configChange(eventTypeIdOf(eventType.applicationId, name), version, { case: "eventType", value: { eventType } })
 }
 
 export const deletion = (id: string, version: number): Message => configChange(id, version, { case: "deleted", value: {} })

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe } from "vitest"
+import { auditTests } from "./audit-tests.ts"
 import { claimTests } from "./claim-tests.ts"
 import { controlTests } from "./control-tests.ts"
+import { countTests } from "./count-tests.ts"
 import { exclusionTests } from "./exclusion-tests.ts"
+import { keyUseTests } from "./key-use-tests.ts"
 import { outageTests } from "./outage-tests.ts"
 import { projectionTests } from "./projection-tests.ts"
 import { readerTests } from "./reader-tests.ts"
@@ -25,6 +28,9 @@ export function storeConformance(name: string, open: () => Promise<StoreFixture>
     projectionTests(current)
     readerTests(current)
     controlTests(current)
+    auditTests(current)
+    keyUseTests(current)
+    countTests(current)
     claimTests(current)
     exclusionTests(current)
     retentionTests(current)

@@ -17,7 +17,13 @@ const TRIES_MAX = 3
 export function createClaims(database: Database): IdempotencyClaims {
   const claim = batched((claims: readonly Claim[]) => claimAll(database, claims, TRIES_MAX), BOUNDS)
   const accept = batched((names: readonly KeyName[]) => acceptAll(database, names), BOUNDS)
-  return { claim, accepted: (applicationId, key) => accept({ applicationId, key }) }
+  return {
+    claim,
+    accepted: (applicationId, key) => accept({ applicationId, key }),
+    async forget(applicationId, key) {
+      await database.run({ name: "claims-forget", text: FORGET, values: [applicationId, key] })
+    },
+  }
 }
 
 async function claimAll(database: Database, claims: readonly Claim[], tries: number): Promise<readonly ("new" | EarlierClaim)[]> {
@@ -95,6 +101,8 @@ const SELECT = `
   select application_id as "applicationId", key, event_id as "eventId", body_hash as "bodyHash", accepted, claimed_at as "claimedAt"
   from posthorn.idempotency_keys
   join unnest($1::text[], $2::text[]) as asked (application_id, key) using (application_id, key)`
+
+const FORGET = "delete from posthorn.idempotency_keys where application_id = $1 and key = $2 and not accepted"
 
 const ACCEPT = `
   update posthorn.idempotency_keys held

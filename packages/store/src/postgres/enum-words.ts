@@ -1,14 +1,17 @@
 import type { DescEnum, EnumShape } from "@bufbuild/protobuf"
 import {
+  AuditOutcomeSchema,
   BodyStyleSchema,
   BreakerStateSchema,
   DeadLetterReasonSchema,
   DeadLetterStateSchema,
   DeliveryStateSchema,
   ErrorClassSchema,
+  HmacAlgorithmSchema,
   OutcomeSchema,
   PayloadValidationSchema,
   RoleSchema,
+  SignatureEncodingSchema,
   SignatureStyleSchema,
   SourceSchemeSchema,
   TaskKindSchema,
@@ -31,6 +34,7 @@ function wordsOf<Desc extends DescEnum>(schema: Desc): EnumWords<EnumShape<Desc>
   return { word: (number) => words.get(number) ?? "unspecified", value }
 }
 
+export const auditOutcomes = wordsOf(AuditOutcomeSchema)
 export const deliveryStates = wordsOf(DeliveryStateSchema)
 export const outcomes = wordsOf(OutcomeSchema)
 export const errorClasses = wordsOf(ErrorClassSchema)
@@ -44,3 +48,5 @@ export const roles = wordsOf(RoleSchema)
 export const signatureStyles = wordsOf(SignatureStyleSchema)
 export const bodyStyles = wordsOf(BodyStyleSchema)
 export const sourceSchemes = wordsOf(SourceSchemeSchema)
+export const hmacAlgorithms = wordsOf(HmacAlgorithmSchema)
+export const signatureEncodings = wordsOf(SignatureEncodingSchema)

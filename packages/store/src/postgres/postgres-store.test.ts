@@ -13,6 +13,7 @@ const TABLES = [
   "subscriptions",
   "subscription_health",
   "api_keys",
+  "event_types",
   "tasks",
   "audit_log",
   "events",

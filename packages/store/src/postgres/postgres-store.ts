@@ -5,7 +5,10 @@ import { Database } from "./database.ts"
 import { Days } from "./days.ts"
 import { createDeadLetterQueue } from "./dead-letter-queue.ts"
 import { exclusively } from "./exclusively.ts"
+import { createKeyUses } from "./key-uses.ts"
 import { createProjection } from "./projection.ts"
+import { listAuditLog } from "./read-audit.ts"
+import { countDeliveries, countSubscriptions } from "./read-counts.ts"
 import { listDeadLetters } from "./read-dead-letters.ts"
 import { deliveriesOfEvent, getDelivery, listDeliveries } from "./read-deliveries.ts"
 import { getEvent, getPayload, listEvents } from "./read-events.ts"
@@ -29,6 +32,7 @@ export function createPostgresStore({ url, connections = limits.STORE_CONNECTION
     ...createClaims(database),
     ...createKeeper(database, days),
     ...createDeadLetterQueue(database),
+    ...createKeyUses(database),
     exclusively: (name, work, signal) => exclusively({ url, name, signal }, work),
     listEvents: (tenancy, request) => listEvents(database, tenancy, request),
     getEvent: (tenancy, eventId) => getEvent(database, tenancy, eventId),
@@ -36,8 +40,11 @@ export function createPostgresStore({ url, connections = limits.STORE_CONNECTION
     deliveriesOfEvent: (tenancy, eventId) => deliveriesOfEvent(database, tenancy, eventId),
     listDeliveries: (tenancy, request) => listDeliveries(database, tenancy, request),
     getDelivery: (tenancy, deliveryId) => getDelivery(database, tenancy, deliveryId),
+    countDeliveries: (tenancy, query) => countDeliveries(database, tenancy, query),
+    countSubscriptions: (tenancy) => countSubscriptions(database, tenancy),
     listDeadLetters: (tenancy, request) => listDeadLetters(database, tenancy, request),
     healthOf: (subscriptionIds) => healthOf(database, subscriptionIds),
+    listAuditLog: (tenancy, request) => listAuditLog(database, tenancy, request),
     getRedelivery: (tenancy, deliveryId) => getRedelivery(database, tenancy, deliveryId),
     async ping() {
       await database.run({ name: "ping", text: "select 1", values: [] })

@@ -117,4 +117,10 @@ const KNOWN_ENTITIES = `
   union all
   select 'subscription', id, application_id, version from posthorn.subscriptions where id = any($1::text[])
   union all
-  select 'task', id, application_id, version from posthorn.tasks where id = any($1::text[])`
+  select 'task', id, application_id, version from posthorn.tasks where id = any($1::text[])
+  union all
+  select 'event type', named.id, type.application_id, type.version
+  from unnest($1::text[]) as named (id)
+  join posthorn.event_types type on type.application_id = split_part(named.id, '/', 1) and type.name = split_part(named.id, '/', 2)
+  union all
+  select 'command', command, '', max(config_offset) from posthorn.audit_log where command = any($1::text[]) and command <> '' group by command`

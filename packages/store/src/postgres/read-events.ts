@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf"
 import { timestampFromDate } from "@bufbuild/protobuf/wkt"
 import { isRefusal, type Refusal } from "@posthorn/core"
-import { EventSchema, GetEventPayloadResponseSchema, ListEventsResponseSchema } from "@posthorn/proto"
+import { EventSchema, FieldViolationSchema, GetEventPayloadResponseSchema, ListEventsResponseSchema } from "@posthorn/proto"
 import type { Event, GetEventPayloadResponse, ListEventsRequest, ListEventsResponse } from "@posthorn/proto"
 import type { Tenancy } from "../status-store.ts"
 import type { Session } from "./database.ts"
@@ -15,15 +15,18 @@ interface EventRow extends Listed {
   readonly size_bytes: number
   readonly metadata: Record<string, string>
   readonly idempotency_key: string
+  readonly only_subscription_id: string
   readonly occurred_at: Date | null
+  /** Of single reads alone. */
+  readonly schema_violations?: readonly { readonly field: string; readonly reason: string }[] | null
 }
 
-const SELECT =
-  "select id, application_id, type, content_type, size_bytes, metadata, idempotency_key, created_at, occurred_at from posthorn.events"
+const COLUMNS =
+  "id, application_id, type, content_type, size_bytes, metadata, idempotency_key, only_subscription_id, created_at, occurred_at"
 
 export async function listEvents(session: Session, tenancy: Tenancy, request: ListEventsRequest): Promise<ListEventsResponse | Refusal> {
   const page = await readPage<EventRow>(session, {
-    select: SELECT,
+    select: `select ${COLUMNS} from posthorn.events`,
     idColumn: "id",
     conditions: [
       withinTenancy(tenancy),
@@ -41,7 +44,8 @@ export async function listEvents(session: Session, tenancy: Tenancy, request: Li
 
 export async function getEvent(session: Session, tenancy: Tenancy, eventId: string): Promise<Event | undefined> {
   const { sql, values } = conjunction([when("id =", eventId), withinTenancy(tenancy)])
-  const [row] = await session.run<EventRow>({ text: `${SELECT} where ${sql} order by created_at limit 1`, values })
+  const text = `select ${COLUMNS}, schema_violations from posthorn.events where ${sql} order by created_at limit 1`
+  const [row] = await session.run<EventRow>({ text, values })
   return row && eventOf(row)
 }
 
@@ -61,7 +65,9 @@ function eventOf(row: EventRow): Event {
     sizeBytes: row.size_bytes,
     metadata: row.metadata,
     idempotencyKey: row.idempotency_key,
+    onlySubscriptionId: row.only_subscription_id,
     createdAt: timestampFromDate(row.created_at),
     ...(row.occurred_at === null ? {} : { occurredAt: timestampFromDate(row.occurred_at) }),
+    schemaViolations: (row.schema_violations ?? []).map((violation) => create(FieldViolationSchema, violation)),
   })
 }

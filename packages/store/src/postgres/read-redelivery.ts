@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf"
 import { timestampFromDate, type Timestamp } from "@bufbuild/protobuf/wkt"
 import type { EventTopic } from "@posthorn/core"
-import { EventAcceptedSchema, type EventAccepted } from "@posthorn/proto"
+import { EventAcceptedSchema, FieldViolationSchema, type EventAccepted } from "@posthorn/proto"
 import type { Redelivery, Tenancy } from "../status-store.ts"
 import type { Session } from "./database.ts"
 import { conjunction, when, withinTenancy } from "./page.ts"
@@ -17,6 +17,7 @@ interface RedeliveryRow extends DeliveryRow {
   readonly occurred_at: Date | null
   readonly deliver_at: Date | null
   readonly operational: boolean
+  readonly schema_violations: readonly { readonly field: string; readonly reason: string }[] | null
   readonly config_position: number
   readonly log_topic: EventTopic | null
   readonly log_partition: number | null
@@ -28,7 +29,7 @@ interface RedeliveryRow extends DeliveryRow {
 /** An event is kept by the same day as its deliveries, whose time is its own. */
 const SELECT = `
   select d.*, e.content_type, e.payload, e.metadata, e.idempotency_key, e.only_subscription_id, e.created_at as accepted_at, e.occurred_at, e.deliver_at,
-    e.operational, e.config_position, e.log_topic, e.log_partition, e.log_offset, a.number as first_number, a.started_at as first_started_at
+    e.operational, e.schema_violations, e.config_position, e.log_topic, e.log_partition, e.log_offset, a.number as first_number, a.started_at as first_started_at
   from found d
   join lateral (select * from posthorn.events where id = d.event_id order by created_at limit 1) e on true
   left join lateral (
@@ -64,6 +65,7 @@ function eventOf(row: RedeliveryRow): EventAccepted {
     onlySubscriptionId: row.only_subscription_id,
     acceptedAt: timestampFromDate(row.accepted_at),
     operational: row.operational,
+    schemaViolations: (row.schema_violations ?? []).map((violation) => create(FieldViolationSchema, violation)),
     configPosition: BigInt(row.config_position),
     ...(occurredAt ? { occurredAt } : {}),
     ...(deliverAt ? { deliverAt } : {}),

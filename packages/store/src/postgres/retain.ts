@@ -19,6 +19,7 @@ export function createKeeper(database: Database, days: Days): StatusKeeper {
       const deadLetters = await deleteOld(database, DELETE_DEAD_LETTERS, deadBeforeMs)
       await deleteOld(database, DELETE_SETTLEMENTS, deadBeforeMs)
       await deleteOld(database, DELETE_HEALTH, deadBeforeMs)
+      await deleteOld(database, DELETE_REFUSALS, nowMs - (TOPIC_FACTS.audit.retentionMs ?? Infinity))
       const claims = await deleteOld(database, DELETE_CLAIMS, nowMs - limits.IDEMPOTENCY_WINDOW_MS)
       return { dropped, kept, deadLetters, claims }
     },
@@ -60,6 +61,14 @@ const DELETE_HEALTH = {
       select subscription_id from posthorn.subscription_health h
       where (since is null or since < $1) and not exists (select from posthorn.subscriptions where id = h.subscription_id)
       limit $2))`,
+}
+
+/** As long as the log has them. */
+const DELETE_REFUSALS = {
+  name: "audit-log-delete-refused",
+  text: `
+    delete from posthorn.audit_log
+    where identity = any (array(select identity from posthorn.audit_log where outcome = 'refused' and changed_at < $1 order by changed_at limit $2))`,
 }
 
 const DELETE_CLAIMS = {

@@ -1,19 +1,20 @@
 import type { EventStatusRow } from "@posthorn/core"
+import type { EventAccepted } from "@posthorn/proto"
 import { bigintColumn, booleanColumn, bytesColumn, integerColumn, jsonColumn, textColumn, timeColumn } from "./column.ts"
 import type { Statement } from "./database.ts"
 
 /** An event never changes: a copy that is there already stays. */
 const COLUMNS = `
   id, application_id, type, content_type, size_bytes, payload, metadata, idempotency_key, only_subscription_id, created_at, occurred_at, deliver_at,
-  operational, config_position, log_topic, log_partition, log_offset`
+  operational, config_position, log_topic, log_partition, log_offset, schema_violations`
 const UPSERT = `
   insert into posthorn.events (${COLUMNS})
   select
     id, application_id, type, content_type, size_bytes, payload, metadata::jsonb, idempotency_key, only_subscription_id, created_at, occurred_at, deliver_at,
-    operational, config_position, log_topic, log_partition, log_offset
+    operational, config_position, log_topic, log_partition, log_offset, schema_violations::jsonb
   from unnest(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bytea[], $7::text[], $8::text[], $9::text[],
-    $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::boolean[], $14::bigint[], $15::text[], $16::integer[], $17::bigint[])
+    $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::boolean[], $14::bigint[], $15::text[], $16::integer[], $17::bigint[], $18::text[])
   as row (${COLUMNS})
   on conflict (created_at, id) do nothing`
 
@@ -41,6 +42,10 @@ export function upsertEvents(rows: readonly EventStatusRow[]): Statement | undef
       textColumn(rows.map(({ topic }) => topic)),
       integerColumn(rows.map(({ partition }) => partition)),
       bigintColumn(rows.map(({ offset }) => offset)),
+      jsonColumn(events.map(violationsOf)),
     ],
   }
 }
+
+const violationsOf = ({ schemaViolations }: EventAccepted) =>
+  schemaViolations.length === 0 ? undefined : schemaViolations.map(({ field, reason }) => ({ field, reason }))

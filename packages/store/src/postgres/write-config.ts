@@ -1,7 +1,9 @@
 import type { ApplicationEntity, KeyEntity, StatusRows, SubscriptionEntity } from "@posthorn/core"
+import type { Source } from "@posthorn/proto"
 import { bigintColumn, booleanColumn, integerColumn, jsonColumn, textColumn, timeColumn } from "./column.ts"
 import type { Statement } from "./database.ts"
-import { bodyStyles, payloadValidations, roles, signatureStyles, sourceSchemes } from "./enum-words.ts"
+import { bodyStyles, hmacAlgorithms, payloadValidations, roles, signatureEncodings, signatureStyles, sourceSchemes } from "./enum-words.ts"
+import { upsertEventTypes } from "./upsert-event-types.ts"
 import { upsertTasks } from "./upsert-tasks.ts"
 
 /** The statements that carry changes of the configuration out, in the order in which they have to run. */
@@ -12,6 +14,7 @@ export function configStatements({ removed, put }: StatusRows["config"]): readon
     upsertSubscriptions(put.filter((entity) => entity.kind === "subscription")),
     upsertKeys(put.filter((entity) => entity.kind === "key")),
     upsertTasks(put.filter((entity) => entity.kind === "task")),
+    upsertEventTypes(put.filter((entity) => entity.kind === "event type")),
   ]
 }
 
@@ -19,7 +22,10 @@ export function configStatements({ removed, put }: StatusRows["config"]): readon
 const REMOVE = `
   with applications as (delete from posthorn.applications where id = any($1::text[])),
   subscriptions as (delete from posthorn.subscriptions where id = any($1::text[]) or application_id = any($1::text[])),
-  tasks as (delete from posthorn.tasks where id = any($1::text[]) or application_id = any($1::text[]))
+  tasks as (delete from posthorn.tasks where id = any($1::text[]) or application_id = any($1::text[])),
+  event_types as (
+    delete from posthorn.event_types type using unnest($1::text[]) as gone (id)
+    where type.application_id = split_part(gone.id, '/', 1) and (type.name = split_part(gone.id, '/', 2) or gone.id = type.application_id))
   delete from posthorn.api_keys where id = any($1::text[]) or application_id = any($1::text[])`
 
 const UPSERT_APPLICATIONS = `
@@ -54,18 +60,21 @@ function upsertApplications(entities: readonly ApplicationEntity[]): Statement |
 const UPSERT_SUBSCRIPTIONS = `
   insert into posthorn.subscriptions as held (
     id, application_id, url, method, header_names, event_types, enabled, disabled_reason, signature_style, body_style, source_scheme, retry_policy,
-    timeout_ms, rate_limit_count, rate_limit_period_seconds, rate_limit_burst, concurrency, metadata, description, signed, paused, created_at, updated_at, version)
+    timeout_ms, rate_limit_count, rate_limit_period_seconds, rate_limit_burst, concurrency, metadata, description, signed, paused, filter, source,
+    created_at, updated_at, version)
   select
     id, application_id, url, method, array(select jsonb_array_elements_text(header_names::jsonb)), array(select jsonb_array_elements_text(event_types::jsonb)),
     enabled, disabled_reason, signature_style, body_style, source_scheme, retry_policy::jsonb,
-    timeout_ms, rate_limit_count, rate_limit_period_seconds, rate_limit_burst, concurrency, metadata::jsonb, description, signed, paused, created_at, updated_at, version
+    timeout_ms, rate_limit_count, rate_limit_period_seconds, rate_limit_burst, concurrency, metadata::jsonb, description, signed, paused,
+    filter::jsonb, source::jsonb, created_at, updated_at, version
   from unnest(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
     $13::integer[], $14::integer[], $15::integer[], $16::integer[], $17::integer[], $18::text[], $19::text[], $20::boolean[], $21::boolean[],
-    $22::timestamptz[], $23::timestamptz[], $24::bigint[])
+    $22::text[], $23::text[], $24::timestamptz[], $25::timestamptz[], $26::bigint[])
   as row (
     id, application_id, url, method, header_names, event_types, enabled, disabled_reason, signature_style, body_style, source_scheme, retry_policy,
-    timeout_ms, rate_limit_count, rate_limit_period_seconds, rate_limit_burst, concurrency, metadata, description, signed, paused, created_at, updated_at, version)
+    timeout_ms, rate_limit_count, rate_limit_period_seconds, rate_limit_burst, concurrency, metadata, description, signed, paused, filter, source,
+    created_at, updated_at, version)
   on conflict (id) do update set
     url = excluded.url, method = excluded.method, header_names = excluded.header_names, event_types = excluded.event_types,
     enabled = excluded.enabled, disabled_reason = excluded.disabled_reason, signature_style = excluded.signature_style, body_style = excluded.body_style,
@@ -73,6 +82,7 @@ const UPSERT_SUBSCRIPTIONS = `
     rate_limit_count = excluded.rate_limit_count, rate_limit_period_seconds = excluded.rate_limit_period_seconds,
     rate_limit_burst = excluded.rate_limit_burst, concurrency = excluded.concurrency,
     metadata = excluded.metadata, description = excluded.description, signed = excluded.signed, paused = excluded.paused,
+    filter = excluded.filter, source = excluded.source,
     created_at = excluded.created_at, updated_at = excluded.updated_at, version = excluded.version
   where excluded.version > held.version`
 
@@ -111,6 +121,8 @@ function upsertSubscriptions(entities: readonly SubscriptionEntity[]): Statement
       textColumn(subscriptions.map(({ description }) => description)),
       booleanColumn(entities.map(({ secrets }) => secrets.length > 0)),
       booleanColumn(subscriptions.map(({ paused }) => paused)),
+      jsonColumn(subscriptions.map(({ filter }) => filter)),
+      jsonColumn(subscriptions.map(({ source }) => source && settingsOf(source))),
       timeColumn(subscriptions.map(({ createdAt }) => createdAt)),
       timeColumn(subscriptions.map(({ updatedAt }) => updatedAt)),
       bigintColumn(entities.map(({ version }) => version)),
@@ -118,12 +130,22 @@ function upsertSubscriptions(entities: readonly SubscriptionEntity[]): Statement
   }
 }
 
+const settingsOf = ({ eventTypeHeader, defaultEventType, signatureHeader, algorithm, encoding, prefix }: Source) => ({
+  eventTypeHeader,
+  defaultEventType,
+  signatureHeader,
+  algorithm: hmacAlgorithms.word(algorithm),
+  encoding: signatureEncodings.word(encoding),
+  prefix,
+})
+
+/** When a key was last used does not come from the log, see `KeyUses`. */
 const UPSERT_KEYS = `
-  insert into posthorn.api_keys as held (id, application_id, name, role, last_four, created_at, last_used_at, expires_at, revoked_at, version)
+  insert into posthorn.api_keys as held (id, application_id, name, role, last_four, created_at, expires_at, revoked_at, version)
   select * from unnest(
-    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::bigint[])
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::timestamptz[], $9::bigint[])
   on conflict (id) do update set
-    name = excluded.name, role = excluded.role, last_used_at = excluded.last_used_at, expires_at = excluded.expires_at,
+    name = excluded.name, role = excluded.role, expires_at = excluded.expires_at,
     revoked_at = excluded.revoked_at, version = excluded.version
   where excluded.version > held.version`
 
@@ -140,7 +162,6 @@ function upsertKeys(entities: readonly KeyEntity[]): Statement | undefined {
       textColumn(keys.map(({ role }) => roles.word(role))),
       textColumn(keys.map(({ lastFour }) => lastFour)),
       timeColumn(keys.map(({ createdAt }) => createdAt)),
-      timeColumn(keys.map(({ lastUsedAt }) => lastUsedAt)),
       timeColumn(keys.map(({ expiresAt }) => expiresAt)),
       timeColumn(keys.map(({ revokedAt }) => revokedAt)),
       bigintColumn(entities.map(({ version }) => version)),

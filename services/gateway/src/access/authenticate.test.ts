@@ -38,18 +38,26 @@ function given({ expiresAtMs }: { expiresAtMs?: number } = {}) {
     ),
   )
   let nowMs = 0
-  const authenticate = createAuthenticate({ table, box, operatorKey: OPERATOR_KEY, nowMs: () => nowMs })
+  const used: string[] = []
+  const authenticate = createAuthenticate({
+    table,
+    box,
+    operatorKey: OPERATOR_KEY,
+    nowMs: () => nowMs,
+    used: (keyId) => void used.push(keyId),
+  })
   const codeOf = async (authorization: string | undefined) => {
     const caller = await authenticate(authorization)
     return isRefusal(caller) ? caller.code : caller
   }
-  return { token, take, codeOf, revoke: () => take(decideRevokeKey(table, KEY, context)), at: (ms: number) => void (nowMs = ms) }
+  return { used, token, take, codeOf, revoke: () => take(decideRevokeKey(table, KEY, context)), at: (ms: number) => void (nowMs = ms) }
 }
 
 test("a key is known by its token, and the operator by the admin key", async () => {
-  const { token, codeOf } = given()
+  const { token, used, codeOf } = given()
   expect(await codeOf(`Bearer ${token}`)).toEqual({ role: Role.VIEWER, applicationId: APPLICATION, keyId: KEY })
   expect(await codeOf(`bearer ${OPERATOR_KEY}`)).toEqual({ role: Role.OPERATOR, applicationId: undefined, keyId: "operator" })
+  expect(used).toEqual([KEY])
 })
 
 test("anything else is refused: no header, another scheme, another token of the same key, more or less of the admin key", async () => {

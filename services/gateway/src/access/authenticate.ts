@@ -12,6 +12,8 @@ export interface AuthenticateOptions {
   /** The installation's admin key. */
   readonly operatorKey: string
   readonly nowMs: () => number
+  /** Called with every key of an application that lets a caller in. */
+  readonly used: (keyId: string) => void
 }
 
 interface Verified {
@@ -32,6 +34,7 @@ export function createAuthenticate({
   box,
   operatorKey,
   nowMs,
+  used,
 }: AuthenticateOptions): (authorization: string | undefined) => Promise<Caller | Refusal> {
   const operatorDigest = digestOf(operatorKey)
   const verified = new Map<string, Verified>()
@@ -61,7 +64,10 @@ export function createAuthenticate({
   return async (authorization) => {
     const [, token] = /^Bearer +([\x21-\x7e]{1,500}) *$/i.exec(authorization ?? "") ?? []
     if (token === undefined) return refuse("unauthenticated", "Send an API key in the header Authorization: Bearer <key>.")
-    return callerOf(token) ?? refuse("unauthenticated", "The API key is not valid.")
+    const caller = callerOf(token)
+    if (caller === undefined) return refuse("unauthenticated", "The API key is not valid.")
+    if (caller !== OPERATOR) used(caller.keyId)
+    return caller
   }
 }
 

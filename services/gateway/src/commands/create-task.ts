@@ -5,6 +5,7 @@ import { applicationOf } from "../access/tenancy.ts"
 import type { Call } from "../call.ts"
 import type { RpcContext } from "../rpc/rpc-context.ts"
 import { changeConfig } from "./change-config.ts"
+import { forItem } from "./keyed.ts"
 
 /** What a redrive and a discard have in common. */
 export interface TaskRequest {
@@ -36,12 +37,13 @@ export async function createTask(context: RpcContext, call: Call, request: TaskR
   const id = requestId === "" ? context.newId("task") : keyedTaskIdOf(applicationId, requestId)
   const command = { id, applicationId, kind, reason, ratePerSecond, total, filter: toJsonString(DeadLetterFilterSchema, filter) }
   // Whether there was something to forget, and whether somebody else did it first, is all the same.
-  if (table.task(id) === undefined) await changeConfig(context, call, (change) => decideForgetTask(table, applicationId, change))
+  if (table.task(id) === undefined)
+    await changeConfig(context, forItem(call, "room"), (change) => decideForgetTask(table, applicationId, change))
   let done = await changeConfig(context, call, (change) => decideCreateTask(table, command, change))
   // Lost against the same request elsewhere: now the table has its task.
   if (isRefusal(done) && done.code === "aborted" && table.task(id) !== undefined)
     done = await changeConfig(context, call, (change) => decideCreateTask(table, command, change))
   if (isRefusal(done)) return done
-  const task = table.task(id)?.task
+  const task = table.task(done.entityId ?? id)?.task
   return task === undefined ? noSuch("task") : { total: BigInt(total), task }
 }

@@ -19,6 +19,6 @@ export const createKey =
     const command = { id, applicationId, key: request.key, tokenHash: hashToken(token, context.box), lastFour: token.slice(-4) }
     const done = await changeConfig(context, call, (change) => decideCreateKey(table, command, change))
     if (isRefusal(done)) return done
-    const entity = table.key(id)
-    return entity ? create(CreateKeyResponseSchema, { key: entity.key, token }) : noSuch("key")
+    const entity = table.key(done.entityId ?? id)
+    return entity ? create(CreateKeyResponseSchema, { key: entity.key, token: done.repeated ? "" : token }) : noSuch("key")
   }
