@@ -9,6 +9,8 @@ export interface PublisherOptions {
   readonly answerMs: number
   /** Every other event goes without an idempotency key, which must succeed at once whatever the status store does. */
   readonly halfWithoutKey: boolean
+  /** Once every event is acknowledged, each is sent once more, as by a sender that does not know what became of it. */
+  readonly sendsAgain: boolean
 }
 
 export interface Published {
@@ -24,6 +26,8 @@ export interface Published {
   readonly cutOff: number
   /** Those of them that had been carried out, as repeating them showed. */
   readonly doneAndCutOff: number
+  /** Events that were another one, or a new one, when they were sent again. */
+  readonly takenAnew: number
   /** What an answer said that is no reason to try again; empty when all is well. */
   readonly unexpected: readonly string[]
 }
@@ -36,10 +40,10 @@ const UNEXPECTED_MAX = 5
 
 /** Publishes at an even pace, each event under a key of its own and again until it is acknowledged. What is held up is caught up on. */
 export async function publishAll(options: PublisherOptions): Promise<Published> {
-  const { events, forMs, halfWithoutKey } = options
+  const { events, forMs, halfWithoutKey, sendsAgain } = options
   const acknowledged = new Map<string, string>()
   const unexpected: string[] = []
-  let [repeated, refusedWithoutKey, unavailable, cutOff, doneAndCutOff] = [0, 0, 0, 0, 0]
+  let [repeated, refusedWithoutKey, unavailable, cutOff, doneAndCutOff, takenAnew] = [0, 0, 0, 0, 0, 0]
   const startedAtMs = Date.now()
   const untilMs = startedAtMs + forMs + PATIENCE_MS
 
@@ -74,11 +78,24 @@ export async function publishAll(options: PublisherOptions): Promise<Published> 
     }
   }
 
+  async function sendAgain(): Promise<void> {
+    const waiting = all.values()
+    await Promise.all(
+      Array.from({ length: IN_FLIGHT_MAX }, async () => {
+        for (const index of waiting) {
+          const given = await publishOnce(options, index, true)
+          if (given.kind !== "acknowledged" || !given.duplicate || given.eventId !== acknowledged.get(payloadOf(index))) takenAnew++
+        }
+      }),
+    )
+  }
+
   const all = Array.from({ length: events }, (_, index) => index)
   // In queues of their own, so that those that are held up do not hold up the others.
   const queues = Map.groupBy(all, (index) => halfWithoutKey && index % 2 === 1)
   await Promise.all([...queues].map(([withoutKey, indices]) => publishInTurn(indices, !withoutKey)))
-  return { acknowledged, refusedWithoutKey, repeated, unavailable, cutOff, doneAndCutOff, unexpected }
+  if (sendsAgain) await sendAgain()
+  return { acknowledged, refusedWithoutKey, repeated, unavailable, cutOff, doneAndCutOff, takenAnew, unexpected }
 }
 
 /** The bytes that arrive: the data of event number `index`. */

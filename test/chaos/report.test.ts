@@ -14,6 +14,7 @@ const KEPT: Outcome = {
     unavailable: 1,
     cutOff: 1,
     doneAndCutOff: 0,
+    takenAnew: 0,
     unexpected: [],
   },
   findings: { delivered: 3, lost: [], duplicates: 20, early: [], altered: 0, unasked: 0 },
@@ -32,6 +33,7 @@ test("every promise that was broken is named", () => {
   const broken: readonly Partial<Outcome>[] = [
     { faults: 0, findings: { ...findings, duplicates: 0 } },
     { sent: 2 },
+    { published: { ...published, takenAnew: 1 } },
     { published: { ...published, unexpected: ["500 oh"] } },
     { findings: { ...findings, lost: ["dlv_1"] } },
     { findings: { ...findings, duplicates: 21 } },

@@ -4,13 +4,14 @@ import type { Views } from "./views.ts"
 
 /** What is wrong with an outcome; empty when every promise was kept. */
 export function problemsOf({ scenario, sent, faults, published, findings, views, problems, badEnd }: Outcome): string[] {
-  const { acknowledged, refusedWithoutKey, unexpected } = published
+  const { acknowledged, refusedWithoutKey, takenAnew, unexpected } = published
   const bound = scenario.duplicatesPerFault * faults
   const wanted = acknowledged.size * ENDPOINTS.length
   const checks: readonly (readonly [boolean, string])[] = [
     [faults === 0, "no fault was injected"],
     [acknowledged.size + refusedWithoutKey < sent, `${sent - acknowledged.size} never acknowledged`],
     [refusedWithoutKey > 0, `${refusedWithoutKey} without a key not taken at once`],
+    [takenAnew > 0, `${takenAnew} were not recognised when they were sent again`],
     [unexpected.length > 0, `unexpected answers: ${unexpected.join("; ")}`],
     [findings.lost.length > 0, `${findings.lost.length} lost, such as ${findings.lost.slice(0, 5).join(" ")}`],
     [findings.duplicates > bound, `${findings.duplicates} duplicates, at most ${bound} may be`],

@@ -77,13 +77,14 @@ export async function runScenario(scenario: Scenario, cluster: Cluster, options:
 
 async function disturb(scenario: Scenario, world: World, options: RunOptions): Promise<Omit<Outcome, "badEnd" | "seconds">> {
   const { posthorn, endpoints, kafka, subscriptions } = world
-  const { events, forMs, say } = options
+  const { forMs, say } = options
+  const events = scenario.events ?? options.events
   const kills = (): number => kafka.brokers.reduce((sum, broker) => sum + broker.kills, posthorn.kills())
   const killsBefore = kills()
   const token = await senderToken(world)
   say(`started; publishing ${events} events over ${forMs / 1000} s to ${ENDPOINTS.length} subscriptions`)
-  const { halfWithoutKey = false, answerMs = ANSWER_MS, delaysSeconds = DELAYS_SECONDS } = scenario
-  const publishing = publishAll({ httpUrl: posthorn.httpUrl, token, events, forMs, answerMs, halfWithoutKey })
+  const { halfWithoutKey = false, sendsAgain = false, answerMs = ANSWER_MS, delaysSeconds = DELAYS_SECONDS } = scenario
+  const publishing = publishAll({ httpUrl: posthorn.httpUrl, token, events, forMs, answerMs, halfWithoutKey, sendsAgain })
   const faults = await injectUntil(AbortSignal.timeout(forMs), scenario, { world, say })
   const published = await publishing
   const { acknowledged, repeated, unavailable, cutOff, doneAndCutOff } = published

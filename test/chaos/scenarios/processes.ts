@@ -32,6 +32,16 @@ export const PROCESS_SCENARIOS: readonly Scenario[] = [
     fault: crash("gateway"),
   },
   {
+    name: "blind-retries",
+    about:
+      "SIGKILL of the gateway again and again in the middle of 5,000 keyed publishes, all of which are then sent once more: 5,000 events",
+    events: 5000,
+    sendsAgain: true,
+    everyMs: 1500,
+    duplicatesPerFault: 0,
+    fault: crash("gateway"),
+  },
+  {
     name: "projector-kill",
     about: "SIGKILL of the projector, started again at once",
     everyMs: 4000,

@@ -37,7 +37,11 @@ export interface Scenario {
   readonly everyMs: number
   /** Deliveries that one fault may cause to be made twice: what was in flight, or none where nothing in flight is cut off. */
   readonly duplicatesPerFault: number
+  /** How many events are published, whatever is asked for. */
+  readonly events?: number
   readonly halfWithoutKey?: true
+  /** See `PublisherOptions`. */
+  readonly sendsAgain?: true
   /** Some of what happened cannot reach the views: what they say is not compared. */
   readonly viewsLack?: true
   /** How long a request to publish is waited for; default `ANSWER_MS`. */

@@ -50,13 +50,11 @@ export function refuseCount(count: number): Refusal | undefined {
   })
 }
 
-function resultOf(result: PublishResponse | Refusal): PublishResult {
+/** What became of one of several events. */
+export function resultOf(result: PublishResponse | Refusal): PublishResult {
   if (!isRefusal(result)) return create(PublishResultSchema, { result: { case: "accepted", value: result } })
-  const { code, message, details } = result
-  return create(PublishResultSchema, {
-    result: {
-      case: "refused",
-      value: create(RefusalSchema, { code, message, details: details.map(({ field, reason }) => ({ field, reason })) }),
-    },
-  })
+  const { code, message, retryAfterSeconds } = result
+  const details = result.details.map(({ field, reason }) => ({ field, reason }))
+  const value = create(RefusalSchema, { code, message, details, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) })
+  return create(PublishResultSchema, { result: { case: "refused", value } })
 }

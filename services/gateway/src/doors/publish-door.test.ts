@@ -31,8 +31,8 @@ describe("POST /v1/events", () => {
 
   test("reads every field, in either spelling", async () => {
     const both = [
-      '{"application_id":"a","type":"t","content_type":"text/plain","payload":"aGk=","id":"i","idempotency_key":"k","metadata":{"m":"n"},"occurred_at":"1970-01-01T00:00:01Z","deliver_at":"1970-01-01T00:00:02Z"}',
-      '{"applicationId":"a","type":"t","contentType":"text/plain","payload":"aGk=","id":"i","idempotencyKey":"k","metadata":{"m":"n"},"occurredAt":"1970-01-01T00:00:01Z","deliverAt":"1970-01-01T00:00:02Z"}',
+      '{"application_id":"a","type":"t","content_type":"text/plain","payload":"aGk=","id":"i","idempotency_key":"k","metadata":{"m":"n"},"occurred_at":"1970-01-01T00:00:01Z","deliver_at":"1970-01-01T00:00:02Z","type_version":3}',
+      '{"applicationId":"a","type":"t","contentType":"text/plain","payload":"aGk=","id":"i","idempotencyKey":"k","metadata":{"m":"n"},"occurredAt":"1970-01-01T00:00:01Z","deliverAt":"1970-01-01T00:00:02Z","typeVersion":"3"}',
     ]
     for (const body of both) await doors.rest("POST", "/v1/events", body)
     expect(doors.published).toHaveLength(2)
@@ -47,6 +47,7 @@ describe("POST /v1/events", () => {
         metadata: { m: "n" },
         occurredAtMs: 1000,
         deliverAtMs: 2000,
+        typeVersion: 3,
         wellFormed: false,
       })
     }
@@ -60,6 +61,7 @@ describe("POST /v1/events", () => {
         idempotencyKey: fc.string(),
         contentType: fc.string(),
         metadata: fc.dictionary(fc.string(), fc.string()),
+        typeVersion: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
         data: fc.jsonValue(),
       },
       { requiredKeys: [] },

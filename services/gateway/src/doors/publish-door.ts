@@ -2,18 +2,21 @@
  * The routes that carry the load, by hand on node:http. They keep the bytes that the sender wrote, which a transcoder by way of messages could not,
  * and make nothing on the way that they do not need.
  */
-import { type ByteRange, isRefusal, jsonElements, jsonMembers, limits, type PublishInput, refuse, type Refusal } from "@posthorn/core"
+import { isRefusal, jsonElements, limits, type PublishInput, refuse, type Refusal } from "@posthorn/core"
 import { IngestService } from "@posthorn/proto"
 import type { PublishPort } from "../call.ts"
+import { cloudEventModeOf } from "../publish/cloud-event-attributes.ts"
 import { readBody, refuseOtherThanJson } from "./body.ts"
 import { type Entry, operationOf } from "./entry.ts"
 import type { Exchange, HttpDoor } from "./exchange.ts"
-import { type JsonBody, readJsonObject } from "./json-body.ts"
+import { elementBodies, readJsonObject } from "./json-body.ts"
 import { type PublishBatch, refuseCount } from "./publish-batch.ts"
+import { readCloudEventBatch, readOneCloudEvent } from "./publish-cloud-event.ts"
 import { publishInputFromJson, type PublishJson } from "./publish-json.ts"
 
 const PUBLISH = operationOf(IngestService.method.publish)
 const PUBLISH_BATCH = operationOf(IngestService.method.publishBatch)
+const INGEST = "ingest"
 const INGEST_PATH = "/v1/ingest/"
 
 export function publishDoor(entry: Entry, port: PublishPort, publishBatch: PublishBatch): HttpDoor {
@@ -25,7 +28,8 @@ export function publishDoor(entry: Entry, port: PublishPort, publishBatch: Publi
       return true
     }
     if (exchange.method !== "POST") return false
-    if (path === "/v1/events") void publish(exchange, entry, port)
+    if (path === "/v1/events" && cloudEventModeOf(exchange.request.headers) === "batch") void batch(exchange, entry, publishBatch)
+    else if (path === "/v1/events") void publish(exchange, entry, port)
     else if (path === "/v1/events:batch") void batch(exchange, entry, publishBatch)
     else return false
     return true
@@ -42,10 +46,16 @@ async function publish(exchange: Exchange, entry: Entry, port: PublishPort): Pro
 }
 
 async function readPublish(exchange: Exchange): Promise<PublishInput | Refusal> {
+  const mode = cloudEventModeOf(exchange.request.headers)
+  const key = exchange.request.headers["idempotency-key"]
+  if (mode === "structured" || mode === "binary") {
+    const event = await readOneCloudEvent(exchange, mode)
+    // What the sender asks for goes before what would be made of its id.
+    return isRefusal(event) || typeof key !== "string" || key === "" ? event : { ...event, idempotencyKey: key }
+  }
   const body = await readJson(exchange, limits.PUBLISH_BYTES_MAX)
   if (isRefusal(body)) return body
   const input = publishInputFromJson(body)
-  const key = exchange.request.headers["idempotency-key"]
   if (isRefusal(input) || typeof key !== "string" || key === "" || key === input.idempotencyKey) return input
   if (input.idempotencyKey === "") return { ...input, idempotencyKey: key }
   return refuse("invalid_argument", "Two idempotency keys.", {
@@ -55,18 +65,23 @@ async function readPublish(exchange: Exchange): Promise<PublishInput | Refusal> 
 
 async function batch(exchange: Exchange, entry: Entry, publishBatch: PublishBatch): Promise<void> {
   const result = await entry.enter(PUBLISH_BATCH, exchange, async (call) => {
-    const body = await readJson(exchange, limits.REQUEST_BYTES_MAX)
-    if (isRefusal(body)) return body
-    const inputs = batchInputs(body)
+    const inputs = await readBatch(exchange)
     return isRefusal(inputs) ? inputs : publishBatch(inputs, call)
   })
   if (isRefusal(result)) return exchange.refuse(result)
   const results = result.results.map(({ result: item }) => {
     if (item.case === "accepted") return { accepted: { id: item.value.id, duplicate: item.value.duplicate } }
-    const { code, message, details } = item.value ?? { code: "internal", message: "", details: [] }
-    return { refused: { code, message, details: details.map(({ field, reason }) => ({ field, reason })) } }
+    const { code, message, details, retryAfterSeconds } = item.value ?? { code: "internal", message: "", details: [] }
+    const again = retryAfterSeconds === undefined ? {} : { retryAfterSeconds }
+    return { refused: { code, message, details: details.map(({ field, reason }) => ({ field, reason })), ...again } }
   })
   exchange.sendJson(202, { results })
+}
+
+async function readBatch(exchange: Exchange): Promise<readonly (PublishInput | Refusal)[] | Refusal> {
+  if (cloudEventModeOf(exchange.request.headers) === "batch") return readCloudEventBatch(exchange)
+  const body = await readJson(exchange, limits.REQUEST_BYTES_MAX)
+  return isRefusal(body) ? body : batchInputs(body)
 }
 
 /** The events of a batch, each read for itself. */
@@ -84,13 +99,8 @@ function batchInputs({ value, members, bytes }: PublishJson): readonly (PublishI
   if (refused !== undefined) return refused
   const elements = jsonElements(bytes, range)
   if ("reason" in elements) return refuse("invalid_argument", "The request has no events.", { details: [elements] })
-  return elements.map((element, at) => itemInput(bytes, element, events[at] as JsonBody["value"]))
-}
-
-function itemInput(bytes: Buffer, element: ByteRange, value: JsonBody["value"]): PublishInput | Refusal {
-  const members = jsonMembers(bytes, element)
-  if ("reason" in members) return refuse("invalid_argument", "The event is not an acceptable JSON object.", { details: [members] })
-  return publishInputFromJson({ value, members, bytes })
+  const items = elementBodies(bytes, { values: events, elements })
+  return items.map((item) => (isRefusal(item) ? item : publishInputFromJson({ ...item, bytes })))
 }
 
 async function readJson(exchange: Exchange, bytesMax: number): Promise<PublishJson | Refusal> {
@@ -101,13 +111,18 @@ async function readJson(exchange: Exchange, bytesMax: number): Promise<PublishJs
 }
 
 async function ingest(exchange: Exchange, entry: Entry, port: PublishPort): Promise<void> {
-  const { requestId, remoteAddress } = exchange
+  const { requestId, remoteAddress, tell } = exchange
   const { headers } = exchange.request
-  const result = await entry.watch("ingest", exchange, async () => {
+  const result = await entry.watch(INGEST, exchange, async () => {
     const body = await readBody(exchange.request, limits.PAYLOAD_BYTES_MAX)
     if (isRefusal(body)) return body
-    return port.ingest({ subscriptionId: exchange.path.slice(INGEST_PATH.length), headers, body, requestId, remoteAddress })
+    const subscriptionId = exchange.path.slice(INGEST_PATH.length)
+    const accepted = await port.ingest({ subscriptionId, headers, body, requestId, remoteAddress, tell })
+    return isRefusal(accepted) && accepted.code === "unauthenticated"
+      ? entry.note(accepted, { name: INGEST, arrival: exchange, caller: undefined, entityId: subscriptionId })
+      : accepted
   })
   if (isRefusal(result)) exchange.refuse(result)
+  else if (result.challenge !== undefined) exchange.sendJson(200, { challenge: result.challenge })
   else exchange.sendJson(202, { eventId: result.eventId, deliveryId: result.deliveryId })
 }

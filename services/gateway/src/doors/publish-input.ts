@@ -8,7 +8,7 @@ export const NULL_PAYLOAD = Buffer.from("null")
 
 /** A typed request as every publish is read. A JSON value is written anew: over gRPC and Connect it was never bytes. */
 export function publishInputOf(request: PublishRequest): PublishInput | Refusal {
-  const { applicationId, type, contentType, id, idempotencyKey, metadata } = request
+  const { applicationId, type, contentType, id, idempotencyKey, metadata, typeVersion } = request
   const payload = request.content.case === "payload" ? request.content.value : valueBytes(request)
   if (payload === undefined)
     return refuse("invalid_argument", "The event has fields that cannot be read.", {
@@ -23,6 +23,7 @@ export function publishInputOf(request: PublishRequest): PublishInput | Refusal 
     id,
     idempotencyKey,
     metadata,
+    typeVersion,
     ...times,
     wellFormed: request.content.case !== "payload",
   }

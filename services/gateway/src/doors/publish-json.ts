@@ -20,6 +20,7 @@ export function publishInputFromJson({ value, members, bytes }: PublishJson): Pu
     id: "",
     idempotencyKey: "",
     metadata: {},
+    typeVersion: 0,
     wellFormed: true,
   }
   const details: Violation[] = []
@@ -54,6 +55,7 @@ const FIELDS = spellings({
   metadata: readMetadata,
   occurred_at: timeOf("occurredAtMs"),
   deliver_at: timeOf("deliverAtMs"),
+  type_version: readTypeVersion,
 })
 
 interface PublishField {
@@ -103,6 +105,15 @@ function readBase64(draft: Draft, value: JsonValue): string | undefined {
   } catch {
     return "must be base64" // It can fail in no other way.
   }
+}
+
+/** As protobuf's JSON has it: the number, or the same as text. */
+function readTypeVersion(draft: Draft, value: JsonValue): string | undefined {
+  if (value === null) return undefined
+  const version = typeof value === "string" && /^-?\d{1,10}$/.test(value) ? Number(value) : value
+  if (typeof version !== "number" || (version | 0) !== version) return "must be a whole number of 32 bits"
+  draft.typeVersion = version
+  return undefined
 }
 
 function readMetadata(draft: Draft, value: JsonValue): string | undefined {

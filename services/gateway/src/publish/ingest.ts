@@ -3,7 +3,7 @@ import type { IngestInput, PublishPort } from "../call.ts"
 import { appendEvent } from "./append-event.ts"
 import type { Accepted, KeyedAcceptance } from "./keyed-acceptance.ts"
 import type { PublishContext } from "./publish-context.ts"
-import { headerOf, senderKeyOf, typeOf } from "./sender-headers.ts"
+import { headerOf, senderFactsOf } from "./sender-facts.ts"
 import type { VerifySender } from "./verify-sender.ts"
 
 /** What a body is that its sender says nothing about. */
@@ -13,23 +13,32 @@ const CONTENT_TYPE_UNKNOWN = "application/octet-stream"
 export const createIngest =
   (context: PublishContext, keyed: KeyedAcceptance, verify: VerifySender): PublishPort["ingest"] =>
   async (request) => {
-    const { config, nowMs, newId } = context
+    const { config, nowMs, wallMs, newId } = context
     const entity = config.table.subscription(request.subscriptionId)
-    if (entity === undefined) return noSuch("subscription")
+    const within = request.doorway?.applicationId ?? entity?.subscription.applicationId
+    if (entity === undefined || entity.subscription.applicationId !== within) return noSuch("subscription")
     const refused = await verify(entity, request)
     if (refused) return refused
     const { id, applicationId, enabled, source } = entity.subscription
+    const sender = senderFactsOf(request, source)
+    if (sender.challenge !== undefined) return { eventId: "", deliveryId: "", challenge: sender.challenge }
+    const limited = context.limits.refuses({ applicationId, keyId: undefined, tell: request.tell })
+    if (limited) {
+      context.events.limited()
+      return limited
+    }
     if (!enabled) return refuse("failed_precondition", "The subscription is disabled.", { httpStatus: 409 })
 
-    const sender = senderKeyOf(request.headers)
     // One sender may give one id to what it sends to two subscriptions.
     const key = sender.key === "" ? "" : `ingest/${id}/${sender.key}`
     const eventId = key === "" || sender.explicit ? newId("event") : keyedEventIdOf(applicationId, key)
     const event = acceptEvent(
-      { ...inputOf(request, sender.key), applicationId, type: typeOf(request.headers, source) },
-      { eventId, nowMs: nowMs(), configPosition: config.position, onlySubscriptionId: id },
+      { ...inputOf(request, sender.key), applicationId, type: sender.type, occurredAtMs: sender.occurredAtMs },
+      { eventId, nowMs: nowMs(), wallMs: wallMs(), configPosition: config.position, onlySubscriptionId: id },
     )
     if (isRefusal(event)) return event
+    const misfit = await context.payloads.judge(event, 0)
+    if (misfit) return misfit
     event.bulk = context.shares.exceeds(id, nowMs())
     let accepted: Accepted | Refusal = { eventId, duplicate: false }
     if (key === "") await appendEvent(context.log, event)

@@ -3,11 +3,12 @@ import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt"
 import { ShareMeter, foldStatus, isRefusal, keyedEventIdOf, limits, type Refusal } from "@posthorn/core"
 import { followConfig, LogUnavailable, type ConfigFollower, type LogAppender } from "@posthorn/log"
 import { EventAcceptedSchema, type EventAccepted } from "@posthorn/proto"
-import { StoreUnavailable, type IdempotencyClaims } from "@posthorn/store"
+import { StoreUnavailable } from "@posthorn/store"
 import fc from "fast-check"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { startInstallation, type Installation } from "../gateway-under-test.ts"
 import { bodyHash } from "./body-hash.ts"
+import { IngestLimits } from "./ingest-limits.ts"
 import { KeyedAcceptance, type Accepted } from "./keyed-acceptance.ts"
 import type { PublishContext } from "./publish-context.ts"
 
@@ -48,7 +49,7 @@ async function inLog(eventId: string): Promise<EventAccepted[]> {
 
 interface Faults {
   readonly log?: LogAppender
-  readonly claims?: IdempotencyClaims
+  readonly claims?: PublishContext["claims"]
 }
 
 /** What a gateway does with keys, with a clock of its own that waiting moves on at once. */
@@ -61,6 +62,9 @@ function acceptance({ log = installation.log, claims = installation.store }: Fau
     config,
     reader: installation.store,
     nowMs: () => Date.now() + waitedMs,
+    wallMs: () => Date.now(),
+    limits: new IngestLimits({ table: config.table, installation: undefined, nowMs: () => Date.now() }),
+    payloads: { judge: () => undefined },
     newId: () => "",
     shares: new ShareMeter({ perSecond: 1, burst: 1 }),
     pause: async (ms) => void (waitedMs += ms),
@@ -68,6 +72,7 @@ function acceptance({ log = installation.log, claims = installation.store }: Fau
       accepted: () => undefined,
       claimNotSettled: () => void told.push("not settled"),
       claimPassedOver: () => void told.push("passed over"),
+      limited: () => undefined,
     },
   }
   const keyed = new KeyedAcceptance(context)
@@ -195,7 +200,7 @@ test("a store that goes away after the append does not undo what was accepted", 
 
 test("I14: whatever fails and whoever repeats, one key is one event, and what was acknowledged is in the log", async () => {
   const refused = failing(new LogUnavailable("away", "refused"))
-  const forgetful: IdempotencyClaims = {
+  const forgetful: PublishContext["claims"] = {
     claim: (claim) => installation.store.claim(claim),
     accepted: () => Promise.reject(new StoreUnavailable("away")),
   }

@@ -11,14 +11,21 @@ import type { PublishContext } from "./publish-context.ts"
 export const createPublish =
   (context: PublishContext, keyed: KeyedAcceptance): PublishPort["publish"] =>
   async (given, call, appendClass) => {
-    const { config, nowMs, newId, events } = context
+    const { config, nowMs, wallMs, newId, events } = context
     const applicationId = applicationOf(config.table, call.caller, given.applicationId)
     if (isRefusal(applicationId)) return applicationId
+    const limited = context.limits.refuses({ applicationId, keyId: call.caller.keyId, tell: call.tell })
+    if (limited) {
+      events.limited()
+      return limited
+    }
     const input = { ...given, applicationId }
     const key = idempotencyKeyOf(input)
     const eventId = newId("event")
-    const event = acceptEvent(input, { eventId, nowMs: nowMs(), configPosition: config.position })
+    const event = acceptEvent(input, { eventId, nowMs: nowMs(), wallMs: wallMs(), configPosition: config.position })
     if (isRefusal(event)) return event
+    const misfit = await context.payloads.judge(event, input.typeVersion ?? 0)
+    if (misfit) return misfit
     event.bulk = context.shares.exceeds(`${applicationId}/${event.type}`, nowMs())
     let accepted: Accepted | Refusal = { eventId, duplicate: false }
     if (key === "") await appendEvent(context.log, event, appendClass)
