@@ -1,4 +1,4 @@
-import type { AttemptRow, EventRow } from "@posthorn/core"
+import type { AttemptRow, ErrorClassWord, EventRow } from "@posthorn/core"
 
 /** Rows that go in together. */
 export interface AnalyticsBatch {
@@ -29,27 +29,80 @@ export interface Span {
 /** Whose facts are read: one application's, or those of the whole installation, which only the operator may see. */
 export type Scope = { readonly applicationId: string } | "installation"
 
-export interface AttemptTotals {
-  /** Distinct attempts that ended in the span. */
-  readonly attempts: number
-  readonly delivered: number
-  readonly failed: number
-  /** Of all attempts, milliseconds; 0 without attempts. */
-  readonly averageDurationMs: number
+/** Which facts are looked at. */
+export interface Question {
+  readonly scope: Scope
+  readonly span: Span
+  /** One subscription's alone; absent = all. */
+  readonly subscriptionId?: string
+  /** Of this type alone; absent = all. */
+  readonly eventType?: string
 }
 
-export interface RatePoint {
-  /** Start of the hour, Unix milliseconds. */
+/** What can be said of attempts. Durations and times are milliseconds; percentiles of more than 8,192 values are estimates. */
+export const ATTEMPT_METRICS = [
+  "attempts",
+  "delivered",
+  "failed",
+  "dead",
+  "success_rate",
+  "duration_average",
+  "duration_p50",
+  "duration_p95",
+  "duration_p99",
+  "time_to_deliver_average",
+  "time_to_deliver_p50",
+  "time_to_deliver_p95",
+  "time_to_deliver_p99",
+] as const
+export type AttemptMetric = (typeof ATTEMPT_METRICS)[number]
+export type Metric = AttemptMetric | "events"
+
+/** Of attempts that ended in the span. `undefined` = nothing happened that it could be said of; counts are 0 then. */
+export type Measured<Name extends Metric = AttemptMetric> = Readonly<Record<Name, number | undefined>>
+
+export interface Totals {
+  /** Events accepted in the span. Those of one subscription are what was ingested for it. */
+  readonly events: number
+  readonly measured: Measured
+  /** Failed attempts by class, most frequent first; classes without any are left out. */
+  readonly failures: readonly { readonly errorClass: ErrorClassWord; readonly failed: number }[]
+}
+
+export interface TimePoint<Name extends Metric = Metric> {
+  /** Start of the step, Unix milliseconds: a multiple of its length. */
   readonly startMs: number
-  readonly delivered: number
-  readonly failed: number
+  readonly measured: Measured<Name>
 }
 
-/** Answers how deliveries went over time. Lags behind the log by what is not yet inserted. All reject with `AnalyticsUnavailable`. */
+/** What attempts are told apart by. `error_class` looks at failed ones alone; a `status_code` of 0 is no answer. */
+export type Dimension = "subscription" | "event_type" | "error_class" | "status_code"
+
+export interface TopRow {
+  readonly key: string
+  readonly measured: Measured
+}
+
+/**
+ * Answers how deliveries went over time: of every event and attempt once, however often it was inserted. Lags behind the log by what is not
+ * yet inserted. All reject with `AnalyticsUnavailable`.
+ */
 export interface AnalyticsReader {
-  totals(scope: Scope, span: Span): Promise<AttemptTotals>
-  /** One point for every hour (UTC) that overlaps the span, oldest first, zeros included. The span may cover at most `ANALYTICS_POINTS_MAX` hours. */
-  hourlyRates(scope: Scope, span: Span): Promise<readonly RatePoint[]>
+  totals(question: Question): Promise<Totals>
+  /**
+   * One point for every step (multiples of `stepMs` since 1970) that overlaps the span, oldest first, those included in which nothing happened.
+   * Of the first and the last step only what is in the span counts. At most `ANALYTICS_POINTS_MAX` steps. Not guaranteed: that `events`
+   * and the others are of the same moment.
+   */
+  timeseries<Name extends Metric>(
+    question: Question,
+    wanted: { readonly stepMs: number; readonly metrics: readonly Name[] },
+  ): Promise<readonly TimePoint<Name>[]>
+  /** The highest first, but the lowest of `success_rate`; those of which the metric says nothing last. At most `ANALYTICS_TOP_MAX`. */
+  top(
+    question: Question,
+    wanted: { readonly by: Dimension; readonly orderBy: AttemptMetric; readonly limit: number },
+  ): Promise<readonly TopRow[]>
 }
 
 /** Analytics: a view of the log that can be thrown away and rebuilt. All adapters pass `analytics-conformance`. */

@@ -37,7 +37,7 @@ describe("ClickHouse analytics without its server", () => {
     for (const refused of [
       store.ping(),
       store.insert({ events: [], attempts: [], token: "t" }),
-      store.totals("installation", { sinceMs: 0, untilMs: 1 }),
+      store.totals({ scope: "installation", span: { sinceMs: 0, untilMs: 1 } }),
     ]) {
       const error = await refused.then(
         () => undefined,

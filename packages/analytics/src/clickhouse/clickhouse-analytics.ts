@@ -4,14 +4,16 @@ import { assert, limits, type AttemptRow, type EventRow } from "@posthorn/core"
 import {
   AnalyticsUnavailable,
   type AnalyticsBatch,
+  type AnalyticsReader,
   type AnalyticsStore,
-  type AttemptTotals,
-  type RatePoint,
-  type Scope,
-  type Span,
+  type Metric,
+  type Question,
+  type TimePoint,
+  type TopRow,
+  type Totals,
 } from "../analytics-store.ts"
 import { createDatabase, migrate } from "./migrate.ts"
-import { readHourlyRates, readTotals } from "./queries.ts"
+import { readTimeseries, readTop, readTotals } from "./queries.ts"
 
 export interface ClickHouseAnalyticsOptions {
   /** `http[s]://user:password@host:port`; a path names another database than `posthorn`. */
@@ -53,12 +55,19 @@ class ClickHouseAnalytics implements AnalyticsStore {
     })
   }
 
-  totals(scope: Scope, span: Span): Promise<AttemptTotals> {
-    return this.#run("totals", (client) => readTotals(client, scope, span))
+  totals(question: Question): Promise<Totals> {
+    return this.#run("totals", (client) => readTotals(client, question))
   }
 
-  hourlyRates(scope: Scope, span: Span): Promise<readonly RatePoint[]> {
-    return this.#run("hourly rates", (client) => readHourlyRates(client, scope, span))
+  timeseries<Name extends Metric>(
+    question: Question,
+    wanted: { readonly stepMs: number; readonly metrics: readonly Name[] },
+  ): Promise<readonly TimePoint<Name>[]> {
+    return this.#run("timeseries", (client) => readTimeseries(client, question, wanted))
+  }
+
+  top(question: Question, wanted: Parameters<AnalyticsReader["top"]>[1]): Promise<readonly TopRow[]> {
+    return this.#run("top", (client) => readTop(client, question, wanted))
   }
 
   ping(): Promise<void> {
@@ -131,6 +140,8 @@ async function insertRows(client: ClickHouseClient, { table, rows, token }: Inse
     clickhouse_settings: {
       // A digest, because it travels in the URL: a batch over a thousand partitions has a long name.
       insert_deduplication_token: createHash("sha256").update(token).digest("hex"),
+      // The tables behind the first one know a repeated batch by themselves, whichever of them has it already.
+      deduplicate_blocks_in_dependent_materialized_views: 1,
       // Answered when the rows are stored, not when they are queued.
       async_insert: 0,
       // A batch may hold rows of any days; the table's own default refuses more than 100.

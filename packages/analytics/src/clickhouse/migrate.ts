@@ -9,7 +9,12 @@ export interface SchemaOptions {
 
 const MIGRATIONS = new URL("./migrations/", import.meta.url)
 /** The tables whose rows grow old, and the column by which they do. */
-const AGED_TABLES = { events: "accepted_at", delivery_attempts: "finished_at" } as const
+const AGED_TABLES = {
+  events: "accepted_at",
+  events_by_time: "accepted_at",
+  delivery_attempts: "finished_at",
+  attempts_by_time: "finished_at",
+} as const
 
 /**
  * Brings the database up to this version: tables, views, and the retention that is set now. May be repeated, and run by several processes

@@ -13,6 +13,6 @@ export const createApplication =
     const id = context.newId("application")
     const done = await changeConfig(context, call, (change) => decideCreateApplication({ id, application }, change))
     if (isRefusal(done)) return done
-    const entity = context.config.table.application(id)
+    const entity = context.config.table.application(done.entityId ?? id)
     return entity ? create(CreateApplicationResponseSchema, { application: entity.application }) : noSuch("application")
   }

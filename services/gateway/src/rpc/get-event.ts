@@ -15,6 +15,7 @@ export const getEvent =
     const [event, found] = await Promise.all([reader.getEvent(tenancy, eventId), reader.deliveriesOfEvent(tenancy, eventId)])
     if (event === undefined) return noSuch("event")
     const deliveries = found.map((delivery) => withPause(config.table, delivery))
-    const unmatched = unmatchedOf(config.table, event, deliveries)
+    const payload = async () => (await reader.getPayload(tenancy, eventId))?.data
+    const unmatched = await unmatchedOf(config.table, { event, deliveries, payload })
     return create(GetEventResponseSchema, { event: create(EventSchema, { ...event, deliveries, unmatched }) })
   }

@@ -1,8 +1,15 @@
-import { create } from "@bufbuild/protobuf"
-import { assert, decideUpdateApplication, isRefusal, noSuch } from "@posthorn/core"
-import { type ApplicationService, UpdateApplicationResponseSchema } from "@posthorn/proto"
+import { create, equals } from "@bufbuild/protobuf"
+import { assert, decideUpdateApplication, isRefusal, noSuch, refuse, type Refusal } from "@posthorn/core"
+import {
+  type Application,
+  type ApplicationService,
+  type RateLimit,
+  RateLimitSchema,
+  Role,
+  UpdateApplicationResponseSchema,
+} from "@posthorn/proto"
 import { applicationOf } from "../access/tenancy.ts"
-import type { Handler } from "../call.ts"
+import type { Caller, Handler } from "../call.ts"
 import { changeConfig } from "../commands/change-config.ts"
 import type { RpcContext } from "./rpc-context.ts"
 
@@ -14,9 +21,35 @@ export const updateApplication =
     assert(application, "the contract requires an application")
     const applicationId = applicationOf(table, call.caller, request.applicationId)
     if (isRefusal(applicationId)) return applicationId
-    const command = { applicationId, application, paths: updateMask?.paths ?? [] }
+    const paths = updateMask?.paths ?? []
+    const refused = keepLimit(table.application(applicationId)?.application, { application, paths, caller: call.caller })
+    if (refused) return refused
+    const command = { applicationId, application, paths }
     const done = await changeConfig(context, call, (change) => decideUpdateApplication(table, command, change))
     if (isRefusal(done)) return done
     const entity = table.application(applicationId)
     return entity ? create(UpdateApplicationResponseSchema, { application: entity.application }) : noSuch("application")
   }
+
+interface Wanted {
+  readonly application: Application
+  readonly paths: readonly string[]
+  readonly caller: Caller
+}
+
+/** What an application may publish is for the operator to say. Whoever sends all that was read back, or leaves the limit out of it, changes nothing of it. */
+function keepLimit(current: Application | undefined, { application, paths, caller }: Wanted): Refusal | undefined {
+  if (caller.role === Role.OPERATOR) return undefined
+  const kept = current?.ingestRateLimit
+  const named = paths.some((path) => path.split(".")[0] === "ingest_rate_limit")
+  const wanted = application.ingestRateLimit ?? (named ? undefined : kept)
+  if ((named || paths.length === 0) && !same(kept, wanted)) {
+    const details = [{ field: "application.ingest_rate_limit", reason: "is set by the operator alone" }]
+    return refuse("permission_denied", "The API key may not change the ingest limit.", { details })
+  }
+  if (kept !== undefined) application.ingestRateLimit = kept
+  return undefined
+}
+
+const same = (one: RateLimit | undefined, other: RateLimit | undefined): boolean =>
+  one === undefined || other === undefined ? one === other : equals(RateLimitSchema, one, other)
