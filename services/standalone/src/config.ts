@@ -1,3 +1,4 @@
+import { dialectVariables } from "@posthorn/gateway"
 import { parsers, sharedVariables as shared } from "@posthorn/runtime"
 
 const { required: _postgresRequired, ...postgresUrl } = shared.postgresUrl
@@ -32,6 +33,8 @@ export const variables = {
   dnsServers: shared.dnsServers,
   retentionHours: shared.retentionHours,
   analyticsRetentionDays: shared.analyticsRetentionDays,
+  ingestRateLimit: shared.ingestRateLimit,
   corsOrigins: shared.corsOrigins,
+  ...dialectVariables,
   logLevel: shared.logLevel,
 } as const

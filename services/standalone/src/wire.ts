@@ -3,7 +3,7 @@ import { createClickHouseAnalytics } from "@posthorn/analytics/clickhouse"
 import { startEmbeddedClickHouse } from "@posthorn/analytics/embedded"
 import { assert, secretPlace } from "@posthorn/core"
 import { deliveryEvents, deliveryLogFields, startDelivery } from "@posthorn/delivery"
-import { gatewayEvents, gatewayLogFields, startGateway } from "@posthorn/gateway"
+import { gatewayEvents, gatewayLogFields, rootDialectOf, startGateway } from "@posthorn/gateway"
 import { openLog } from "@posthorn/log/open"
 import { addressPolicy, urlJudge, type AddressPolicy } from "@posthorn/outbound"
 import { createUndiciSender } from "@posthorn/outbound/undici"
@@ -55,7 +55,15 @@ export async function wire(config: Config, lifecycle: Lifecycle): Promise<Welcom
   })
   const gateway = await lifecycle.start({
     name: "gateway",
-    start: () => startGateway({ ...config, ...parts, operatorKey: adminKey.text, events: events.gateway, judgeUrl: urlJudge(policy) }),
+    start: () =>
+      startGateway({
+        ...config,
+        ...parts,
+        rootDialect: rootDialectOf(config),
+        operatorKey: adminKey.text,
+        events: events.gateway,
+        judgeUrl: urlJudge(policy),
+      }),
     stop: (started) => started.stop(),
   })
   return {
