@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto"
 import { limits } from "@posthorn/core"
-import type { Call, Caller, Door } from "../call.ts"
+import type { Role } from "@posthorn/proto"
+import type { Call, Caller, Door, Doorway, Tell } from "../call.ts"
 
 /** A request at a door, before anybody knows who sent it. */
 export interface Arrival {
@@ -9,8 +10,15 @@ export interface Arrival {
   readonly authorization: string | undefined
   readonly remoteAddress: string
   readonly ifMatch: string | undefined
+  /** The header `idempotency-key`; absent = none. */
+  readonly idempotencyKey?: string | undefined
+  /** Absent = the address leads to whatever the key may reach. */
+  readonly doorway?: Doorway | undefined
+  /** A role that the address takes besides the one of what is wanted; absent = none. */
+  readonly role?: Role | undefined
   /** Made when it is first asked for: most requests never look at theirs, and one costs more than the rest of a publish. */
   readonly signal: AbortSignal
+  readonly tell: Tell
 }
 
 /** The call that an arrival becomes once its caller is known. */
@@ -24,6 +32,7 @@ export function callOf(arrival: Arrival, caller: Caller): Call {
     remoteAddress: arrival.remoteAddress,
     ifMatch: arrival.ifMatch,
     door: arrival.door,
+    tell: arrival.tell,
   }
 }
 

@@ -5,6 +5,7 @@ import { type PublishInput, refuse, type Refusal } from "@posthorn/core"
 import { IngestService, PublishResponseSchema, Role } from "@posthorn/proto"
 import { type Access, type Call, type DoorEvents, Handlers, type IngestInput, methodName } from "../call.ts"
 import { openDoors, type DoorsOptions } from "./doors.ts"
+import { assertDocumented } from "../openapi/documented-under-test.ts"
 import { publicMethods } from "./methods.ts"
 
 /** Keys that the fake access control knows. */
@@ -57,6 +58,7 @@ export async function openTestDoors(options: Partial<DoorsOptions> = {}): Promis
     httpPort: 0,
     grpcPort: 0,
     corsOrigins: [],
+    graceMs: 0,
     access: { ...access, authenticate: (authorization) => (authenticated++, access.authenticate(authorization)) },
     handlers: handlersOf(answers, seen.asked),
     publish: {
@@ -139,11 +141,11 @@ async function rest(
     ...(text === undefined ? {} : { body: text as string }),
   })
   const answered = await reply.text()
-  return {
-    status: reply.status,
-    headers: reply.headers,
-    json: reply.headers.get("content-type") === "application/json" ? JSON.parse(answered) : answered,
-  }
+  const { status } = reply
+  const contentType = reply.headers.get("content-type")
+  const json: unknown = contentType === "application/json" ? JSON.parse(answered) : answered
+  assertDocumented({ method, path: new URL(reply.url).pathname, status, contentType, body: json }, "made")
+  return { status, headers: reply.headers, json }
 }
 
 /** A request whose body stays open, for what happens before it ends. */

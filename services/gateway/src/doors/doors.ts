@@ -1,14 +1,22 @@
-import type { Access, DoorEvents, Handlers, PublishPort } from "../call.ts"
+import { assert } from "@posthorn/core"
+import { IngestService } from "@posthorn/proto"
+import type { Access, DoorEvents, Handlers, PublishPort, RefusalNotes } from "../call.ts"
+import { dialectDoor } from "../dialects/dialect-door.ts"
+import { dialects } from "../dialects/dialects.ts"
+import type { RootDialect } from "../dialects/root-dialect.ts"
 import { connectDoor } from "./connect.ts"
 import { corsOf } from "./cors.ts"
+import { docsDoor } from "./docs.ts"
 import { Entry, invokersOf } from "./entry.ts"
 import type { HttpDoor } from "./exchange.ts"
 import { openGrpcServer } from "./grpc.ts"
 import { openHttpServer } from "./http-server.ts"
 import { pagesDoor, type Probes } from "./pages.ts"
 import { publishBatchOf } from "./publish-batch.ts"
+import { publicStreams } from "./methods.ts"
 import { publishDoor } from "./publish-door.ts"
 import { registerPublish } from "./publish-handlers.ts"
+import { publishStreamOf } from "./publish-stream.ts"
 import { restDoor } from "./rest.ts"
 
 export interface DoorsOptions {
@@ -23,7 +31,13 @@ export interface DoorsOptions {
   readonly handlers: Handlers
   readonly publish: PublishPort
   readonly events: DoorEvents
+  /** Takes refused requests down; absent = nobody does. */
+  readonly refusals?: RefusalNotes
   readonly probes: Probes
+  /** The dialect that is spoken at the root as well. */
+  readonly rootDialect?: RootDialect | undefined
+  /** See `HttpServerOptions`. */
+  readonly graceMs?: number | undefined
   /** Further parts of the HTTP surface, asked after those of the API. */
   readonly more?: readonly HttpDoor[]
 }
@@ -38,21 +52,32 @@ export interface Doors {
 /** Opens both ports. Throws, before either is open, when a method of the contract lacks a handler, a role or a route. */
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const { access, handlers, events, publish, host } = options
-  const entry = new Entry(access, events)
+  const entry = new Entry(access, events, options.refusals)
   const publishBatch = publishBatchOf(publish, events)
   registerPublish(handlers, publish, publishBatch)
   const invokers = invokersOf(entry, handlers)
   const failed = (path: string, requestId: string, cause: unknown) => events.requestFailed({ door: "rest", method: path, requestId, cause })
+  const streams = new Map([[IngestService.method.publishStream, publishStreamOf({ entry, access, port: publish, events })]])
+  assert(publicStreams.length === streams.size, "every stream of the contract is served")
   let draining = false
   const doors = [
     publishDoor(entry, publish, publishBatch),
+    dialectDoor({ entry, invokers, publish, probes: options.probes, dialects, root: options.rootDialect, failed }),
     pagesDoor(options.probes, () => draining, failed),
+    docsDoor(failed),
     restDoor(invokers),
     connectDoor(invokers),
     ...(options.more ?? []),
   ]
-  const http = await openHttpServer({ host, port: options.httpPort, doors, cors: corsOf(options.corsOrigins), failed })
-  const grpc = await openGrpcServer({ host, port: options.grpcPort, invokers }).catch(async (error: unknown) => {
+  const http = await openHttpServer({
+    host,
+    port: options.httpPort,
+    doors,
+    cors: corsOf(options.corsOrigins),
+    failed,
+    graceMs: options.graceMs,
+  })
+  const grpc = await openGrpcServer({ host, port: options.grpcPort, invokers, streams }).catch(async (error: unknown) => {
     await http.close()
     throw error
   })

@@ -33,6 +33,10 @@ export class Exchange implements Arrival {
     this.queryText = mark === -1 ? "" : url.slice(mark + 1)
   }
 
+  readonly tell = (name: string, value: string): void => {
+    if (!this.response.headersSent) this.response.setHeader(name, value)
+  }
+
   /** HEAD is answered as GET; Node leaves the body out. */
   get method(): string {
     return this.request.method === "HEAD" ? "GET" : (this.request.method ?? "")
@@ -48,6 +52,11 @@ export class Exchange implements Arrival {
 
   get ifMatch(): string | undefined {
     return etagOf(this.request.headers["if-match"])
+  }
+
+  get idempotencyKey(): string | undefined {
+    const key = this.request.headers["idempotency-key"]
+    return typeof key === "string" ? key : undefined
   }
 
   get signal(): AbortSignal {
@@ -66,7 +75,7 @@ export class Exchange implements Arrival {
       ...SECURITY_HEADERS,
       "x-request-id": this.requestId,
       ...headers,
-      "content-length": typeof body === "string" ? Buffer.byteLength(body) : body.length,
+      ...(status === 204 ? {} : { "content-length": typeof body === "string" ? Buffer.byteLength(body) : body.length }),
     })
     this.response.end(body)
   }

@@ -1,26 +1,33 @@
-import { type DescMethodUnary, type DescService, fromBinary, type Message, toBinary } from "@bufbuild/protobuf"
-import { Metadata, type MethodDefinition, type sendUnaryData, type ServerUnaryCall, type UntypedServiceImplementation } from "@grpc/grpc-js"
+import { type DescMethod, type DescMethodBiDiStreaming, type DescService, fromBinary, type Message, toBinary } from "@bufbuild/protobuf"
+import {
+  Metadata,
+  type MethodDefinition,
+  type sendUnaryData,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js"
 import { isRefusal, refuse, type Refusal } from "@posthorn/core"
 import { methodName } from "../call.ts"
 import { grpcError } from "../error-boundary.ts"
 import { type Arrival, requestIdOf } from "./arrival.ts"
 import type { Invoke, Invokers } from "./entry.ts"
-import { publicMethods } from "./methods.ts"
+import type { ServeStream } from "./publish-stream.ts"
 
 type UnaryCall = ServerUnaryCall<Buffer, Message>
+type StreamCall = ServerDuplexStream<Buffer, Message>
 
-/** A service as grpc-js takes it. Requests stay bytes until their sender is known. */
-export function grpcDefinition(service: DescService): Record<string, MethodDefinition<Buffer, Message>> {
-  return Object.fromEntries(
-    publicMethods.filter((method) => method.parent === service).map((method) => [method.name, definitionOf(method)]),
-  )
+/** The methods of a service, none of which streams in one direction alone, as grpc-js takes them. Requests stay bytes until their sender is known. */
+export function grpcDefinition(methods: readonly DescMethod[]): Record<string, MethodDefinition<Buffer, Message>> {
+  return Object.fromEntries(methods.map((method) => [method.name, definitionOf(method)]))
 }
 
-function definitionOf(method: DescMethodUnary): MethodDefinition<Buffer, Message> {
+function definitionOf(method: DescMethod): MethodDefinition<Buffer, Message> {
+  const streams = method.methodKind === "bidi_streaming"
   return {
     path: `/${methodName(method)}`,
-    requestStream: false,
-    responseStream: false,
+    requestStream: streams,
+    responseStream: streams,
     requestSerialize: (bytes) => bytes,
     requestDeserialize: (bytes) => bytes,
     responseSerialize: (message) => Buffer.from(toBinary(method.output, message)),
@@ -28,32 +35,54 @@ function definitionOf(method: DescMethodUnary): MethodDefinition<Buffer, Message
   }
 }
 
-/** `track` sees every call that is under way. */
-export function grpcImplementation(
-  service: DescService,
-  invokers: Invokers,
-  track: (call: Promise<void>) => void,
-): UntypedServiceImplementation {
-  const own = [...invokers].filter(([method]) => method.parent === service)
-  return Object.fromEntries(
-    own.map(([method, invoke]) => [
-      method.name,
-      (call: UnaryCall, callback: sendUnaryData<Message>) =>
-        track(answer(call, callback, (arrival) => invoke(arrival, () => decode(method, call.request)))),
-    ]),
-  )
+/** What carries out the methods, and what it is told and tells of the server. */
+export interface GrpcWork {
+  readonly invokers: Invokers
+  readonly streams: Streams
+  /** Aborted when the server takes nothing new any more. */
+  readonly draining: AbortSignal
+  /** Sees every call that is under way. */
+  readonly track: (call: Promise<void>) => void
+}
+
+/** What serves each streaming method of the contract. */
+export type Streams = ReadonlyMap<DescMethodBiDiStreaming, ServeStream>
+
+export function grpcImplementation(service: DescService, { invokers, streams, draining, track }: GrpcWork): UntypedServiceImplementation {
+  const unary = [...invokers].map(([method, invoke]) => ({
+    method,
+    serve: (call: UnaryCall, callback: sendUnaryData<Message>) =>
+      track(answer(call, callback, (arrival) => invoke(arrival, () => decode(method, call.request)))),
+  }))
+  const streaming = [...streams].map(([method, serve]) => ({ method, serve: (call: StreamCall) => track(stream(call, serve, draining)) }))
+  const own = [...unary, ...streaming].filter(({ method }) => method.parent === service)
+  return Object.fromEntries(own.map(({ method, serve }) => [method.name, serve])) as UntypedServiceImplementation
+}
+
+async function stream(call: StreamCall, serve: ServeStream, draining: AbortSignal): Promise<void> {
+  const arrival = arrivalOf(call)
+  const result = await serve(arrival, call, draining)
+  // The way to end a stream with a status.
+  if (isRefusal(result)) call.emit("error", grpcError(result, arrival.requestId))
+  else call.end(trailerOf(arrival))
 }
 
 async function answer(call: UnaryCall, callback: sendUnaryData<Message>, run: (arrival: Arrival) => ReturnType<Invoke>): Promise<void> {
   const arrival = arrivalOf(call)
   const result = await run(arrival)
-  if (isRefusal(result)) return callback(grpcError(result, arrival.requestId))
-  const trailer = new Metadata()
-  trailer.set("x-request-id", arrival.requestId)
-  callback(null, result, trailer)
+  const told = arrival.told()
+  if (told !== undefined) call.sendMetadata(told)
+  if (isRefusal(result)) callback(grpcError(result, arrival.requestId))
+  else callback(null, result, trailerOf(arrival))
 }
 
-function decode(method: DescMethodUnary, bytes: Buffer): Message | Refusal {
+function trailerOf({ requestId }: Arrival): Metadata {
+  const trailer = new Metadata()
+  trailer.set("x-request-id", requestId)
+  return trailer
+}
+
+export function decode(method: DescMethod, bytes: Buffer): Message | Refusal {
   try {
     return fromBinary(method.input, bytes)
   } catch {
@@ -61,17 +90,21 @@ function decode(method: DescMethodUnary, bytes: Buffer): Message | Refusal {
   }
 }
 
-function arrivalOf(call: UnaryCall): Arrival {
+function arrivalOf(call: UnaryCall | StreamCall): Arrival & { readonly told: () => Metadata | undefined } {
   const text = (name: string): string | undefined => call.metadata.get(name)[0]?.toString()
   let abort: AbortController | undefined
+  let told: Metadata | undefined
   return {
     door: "grpc",
     requestId: requestIdOf(text("x-request-id")),
     authorization: text("authorization"),
+    idempotencyKey: text("idempotency-key"),
     get remoteAddress() {
       return call.getPeer().replace(/:\d+$/, "")
     },
     ifMatch: undefined,
+    tell: (name, value) => (told ??= new Metadata()).set(name, value),
+    told: () => told,
     get signal() {
       if (abort === undefined) {
         const made = (abort = new AbortController())

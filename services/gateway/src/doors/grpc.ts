@@ -1,9 +1,10 @@
+import { createServer, type AddressInfo, type Server as Listener } from "node:net"
 import { setTimeout as wait } from "node:timers/promises"
 import { Server, ServerCredentials } from "@grpc/grpc-js"
 import { limits } from "@posthorn/core"
 import { HealthImplementation } from "grpc-health-check"
 import type { Invokers } from "./entry.ts"
-import { grpcDefinition, grpcImplementation } from "./grpc-methods.ts"
+import { grpcDefinition, grpcImplementation, type Streams } from "./grpc-methods.ts"
 import { reflection } from "./grpc-reflection.ts"
 import { publicServices } from "./methods.ts"
 
@@ -18,49 +19,68 @@ export interface GrpcServerOptions {
   /** 0 = any free one. */
   readonly port: number
   readonly invokers: Invokers
+  readonly streams: Streams
 }
 
-/** Opens the gRPC port: every service of the contract, health, and reflection. */
-export async function openGrpcServer({ host, port, invokers }: GrpcServerOptions): Promise<GrpcServer> {
-  const server = new Server({
+/** A server with its bounds, and no services yet. */
+export function newGrpcServer(): Server {
+  return new Server({
     "grpc.max_receive_message_length": limits.REQUEST_BYTES_MAX,
     "grpc.max_send_message_length": -1,
     "grpc.max_concurrent_streams": limits.GRPC_STREAMS_MAX,
     "grpc.keepalive_time_ms": limits.GRPC_KEEPALIVE_MS,
     "grpc.keepalive_timeout_ms": limits.GRPC_KEEPALIVE_TIMEOUT_MS,
+    "grpc.max_connection_idle_ms": limits.GRPC_IDLE_MS,
+    "grpc-node.max_session_memory": limits.GRPC_SESSION_MIB,
   })
+}
+
+/** Opens the gRPC port: every service of the contract, health, and reflection. */
+export async function openGrpcServer({ host, port, invokers, streams }: GrpcServerOptions): Promise<GrpcServer> {
+  const server = newGrpcServer()
   const underWay = new Set<Promise<void>>()
   const track = (call: Promise<void>) => {
     underWay.add(call)
     void call.finally(() => underWay.delete(call))
   }
-  for (const service of publicServices) server.addService(grpcDefinition(service), grpcImplementation(service, invokers, track))
+  const draining = new AbortController()
+  const work = { invokers, streams, draining: draining.signal, track }
+  for (const service of publicServices) server.addService(grpcDefinition(service.methods), grpcImplementation(service, work))
   const names = ["", ...publicServices.map((service) => service.typeName)]
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, "SERVING"])))
   health.addToServer(server)
   reflection().addToServer(server)
-  const bound = await bind(server, host, port)
+  const listener = await listenForGrpc(server, host, port)
   return {
-    port: bound,
+    port: (listener.address() as AddressInfo).port,
     close: async () => {
       for (const name of names) health.setStatus(name, "NOT_SERVING")
-      await drain(server, underWay)
+      draining.abort()
+      await drain(server, listener, underWay)
     },
   }
 }
 
-async function bind(server: Server, host: string, port: number): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>()
-  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
-  server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)))
-  return promise
+/** Listens for the server, which does not bound the number of its connections itself. */
+export async function listenForGrpc(server: Server, host: string, port: number): Promise<Listener> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
+  const listener = createServer({ noDelay: true }, (socket) => injector.injectConnection(socket))
+  listener.maxConnections = limits.CONNECTIONS_MAX
+  listener.once("error", reject)
+  listener.listen(port, host, resolve)
+  await promise
+  listener.off("error", reject)
+  return listener
 }
 
 /** Streams of health and reflection may stay open for as long as a client likes: only calls are waited for, and a moment for their answers to get out. */
-async function drain(server: Server, underWay: ReadonlySet<Promise<void>>): Promise<void> {
+async function drain(server: Server, listener: Listener, underWay: ReadonlySet<Promise<void>>): Promise<void> {
   const timers = new AbortController()
   const pause = (ms: number) => wait(ms, undefined, { signal: timers.signal })
-  const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()))
+  // The server calls back too early: it does not know the connections that it was given.
+  server.tryShutdown(() => undefined)
+  const closed = new Promise<void>((resolve) => listener.close(() => resolve()))
   const answered = Promise.allSettled(underWay).then(() => pause(limits.ANSWER_FLUSH_MS))
   const drained = Promise.race([closed, answered, pause(limits.DRAIN_MS)])
   await drained

@@ -1,7 +1,8 @@
-import { createServer, type Server } from "node:http"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Duplex } from "node:stream"
-import { limits, refuse } from "@posthorn/core"
+import { setTimeout as wait } from "node:timers/promises"
+import { limits, refuse, type Refusal } from "@posthorn/core"
 import { refusalOf, restError } from "../error-boundary.ts"
 import { type Cors } from "./cors.ts"
 import { Exchange, type HttpDoor } from "./exchange.ts"
@@ -9,7 +10,10 @@ import { requestIdOf } from "./arrival.ts"
 
 export interface HttpServer {
   readonly port: number
-  /** Takes no new connections, closes idle ones, and resolves when the rest have had their answers or `DRAIN_MS` has passed. */
+  /**
+   * Says with every answer that its connection ends, so that whoever keeps one goes elsewhere by itself; after a grace takes no new connections,
+   * closes idle ones, and resolves when the rest have had their answers or `DRAIN_MS` has passed.
+   */
   close(): Promise<void>
 }
 
@@ -20,6 +24,8 @@ export interface HttpServerOptions {
   /** Asked in this order; the first that takes a request has it. */
   readonly doors: readonly HttpDoor[]
   readonly cors: Cors
+  /** How long closing waits for those who keep connections to let go of them; default `DRAIN_GRACE_MS`. */
+  readonly graceMs?: number | undefined
   /** Told of what a door threw before it took the request into its care. */
   readonly failed: (path: string, requestId: string, cause: unknown) => void
 }
@@ -32,12 +38,47 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
     requestTimeout: limits.REQUEST_TIMEOUT_MS,
     keepAliveTimeout: limits.CONNECTION_IDLE_MS,
     connectionsCheckingInterval: 1000,
+    // Answered by ourselves, in the shape of every other error.
+    requireHostHeader: false,
   })
   server.maxConnections = limits.CONNECTIONS_MAX
-  server.on("request", (request, response) => dispatch(new Exchange(request, response), options))
+  server.maxRequestsPerSocket = limits.CONNECTION_REQUESTS_MAX
+  let draining = false
+  const serve = (request: IncomingMessage, response: ServerResponse, refused?: Refusal): void => {
+    if (draining) response.setHeader("connection", "close")
+    const exchange = new Exchange(request, response)
+    const fault = refused ?? faultOf(request)
+    if (fault === undefined) dispatch(exchange, options)
+    else exchange.refuse(fault)
+  }
+  server.on("request", serve)
+  server.on("checkExpectation", (request, response) => serve(request, response, EXPECTATION))
   server.on("clientError", answerBroken)
   await listen(server, options)
-  return { port: (server.address() as AddressInfo).port, close: () => drain(server) }
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: async () => {
+      draining = true
+      await grace(server, options.graceMs ?? limits.DRAIN_GRACE_MS)
+      await drain(server)
+    },
+  }
+}
+
+const EXPECTATION = refuse("invalid_argument", "The expectation of the header Expect cannot be met.", { httpStatus: 417 })
+const HOST = refuse("invalid_argument", "The request does not say which host it is for.", {
+  details: [{ field: "host", reason: "must be given" }],
+})
+
+const faultOf = ({ headers, httpVersion }: IncomingMessage): Refusal | undefined =>
+  httpVersion === "1.1" && headers.host === undefined ? HOST : undefined
+
+/** Waits while anybody has a connection: they learn from the next answer that it ends, and none of their requests crosses its end. */
+async function grace(server: Server, graceMs: number): Promise<void> {
+  const isEmpty = async (): Promise<boolean> =>
+    new Promise((resolve) => server.getConnections((error, count) => resolve(error === null && count === 0)))
+  const untilMs = performance.now() + graceMs
+  while (performance.now() < untilMs && !(await isEmpty())) await wait(limits.DRAIN_SWEEP_MS)
 }
 
 function dispatch(exchange: Exchange, { doors, cors, failed }: HttpServerOptions): void {

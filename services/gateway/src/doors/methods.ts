@@ -1,4 +1,12 @@
-import { type DescFile, type DescMethodUnary, type DescService, getOption, hasOption } from "@bufbuild/protobuf"
+import {
+  type DescFile,
+  type DescMethod,
+  type DescMethodBiDiStreaming,
+  type DescMethodUnary,
+  type DescService,
+  getOption,
+  hasOption,
+} from "@bufbuild/protobuf"
 import * as contract from "@posthorn/proto"
 import { required_role, Role } from "@posthorn/proto"
 
@@ -7,20 +15,32 @@ export const publicFiles: readonly DescFile[] = Object.values(contract).filter(i
 
 export const publicServices: readonly DescService[] = publicFiles.flatMap((file) => file.services)
 
-/** Every method of the public contract. */
-export const publicMethods: readonly DescMethodUnary[] = publicServices.flatMap(methodsOf)
+/** Every method of the public contract that answers one request once. */
+export const publicMethods: readonly DescMethodUnary[] = publicServices.flatMap((service) => service.methods.filter(isUnary))
+
+/** The others. A stream has no route: HTTP/1.1 cannot carry one. */
+export const publicStreams: readonly DescMethodBiDiStreaming[] = publicServices.flatMap(streamsOf)
 
 /** The role that a method declares. Throws when it declares none: such a gateway must not start. */
-export function roleOf(method: DescMethodUnary): Role {
+export function roleOf(method: DescMethod): Role {
   const role = hasOption(method, required_role) ? getOption(method, required_role) : Role.UNSPECIFIED
   if (role === Role.UNSPECIFIED) throw new Error(`${method.parent.typeName}/${method.name} declares no required_role`)
   return role
 }
 
-function methodsOf(service: DescService): DescMethodUnary[] {
-  return service.methods.map((method) => {
-    if (method.methodKind !== "unary") throw new Error(`${service.typeName}/${method.name} streams, which no door serves`)
-    return method as DescMethodUnary
+function isUnary(method: DescMethod): method is DescMethodUnary {
+  return method.methodKind === "unary"
+}
+
+function isBidirectional(method: DescMethod): method is DescMethodBiDiStreaming {
+  return method.methodKind === "bidi_streaming"
+}
+
+function streamsOf({ methods, typeName }: DescService): DescMethodBiDiStreaming[] {
+  return methods.flatMap((method) => {
+    if (isUnary(method)) return []
+    if (!isBidirectional(method)) throw new Error(`${typeName}/${method.name} streams in one direction, which no door serves`)
+    return method
   })
 }
 

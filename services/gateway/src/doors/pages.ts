@@ -15,13 +15,16 @@ interface Page {
   readonly serve: (exchange: Exchange) => Promise<void> | void
 }
 
+/** Where the pages are. */
+export type PagePath = "/health" | "/livez" | "/readyz" | "/metrics" | "/webhook"
+
 /** Health, metrics and a receiver to point a subscription at. No key is asked for. */
 export function pagesDoor(
   probes: Probes,
   draining: () => boolean,
   failed: (path: string, requestId: string, cause: unknown) => void,
 ): HttpDoor {
-  const pages: Readonly<Record<string, Page | undefined>> = {
+  const pages: Readonly<Record<PagePath, Page>> = {
     "/health": {
       method: "GET",
       serve: async (exchange) => {
@@ -55,8 +58,8 @@ export function pagesDoor(
     }
   }
   return (exchange) => {
-    const page = Object.hasOwn(pages, exchange.path) ? pages[exchange.path] : undefined
-    if (page === undefined) return false
+    if (!Object.hasOwn(pages, exchange.path)) return false
+    const page = pages[exchange.path as PagePath]
     if (exchange.method !== page.method) exchange.refuseMethod([page.method])
     else {
       void serve(page, exchange)

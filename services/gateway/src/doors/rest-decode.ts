@@ -63,6 +63,7 @@ function numbered(field: DescField, value: JsonValue): JsonValue {
 }
 
 function enumNumber(desc: DescEnum, value: JsonValue): JsonValue {
+  if (typeof value === "number") return String(value) // The numbers of the contract are no part of REST: as a text it names no value.
   return typeof value === "string" ? (numberOf(desc, value) ?? value) : value
 }
 

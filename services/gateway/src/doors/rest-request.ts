@@ -1,4 +1,4 @@
-import { create, type DescField, type JsonObject, type JsonValue, type Message, ScalarType } from "@bufbuild/protobuf"
+import { create, type DescField, type DescMessage, type JsonObject, type JsonValue, type Message, ScalarType } from "@bufbuild/protobuf"
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect"
 import { type FieldMask, FieldMaskSchema } from "@bufbuild/protobuf/wkt"
 import { refuse, type Refusal, type Violation } from "@posthorn/core"
@@ -63,8 +63,8 @@ function readQuery(binding: Binding, request: ReflectMessage, { query, variables
   })
 }
 
-/** What the body has a place for is no parameter, and a request that replaces everything takes no mask. */
-function isParameter({ body, replaces }: Binding, field: DescField): boolean {
+/** Whether a field may come in the query. What the body has a place for is no parameter, and a request that replaces everything takes no mask. */
+export function isParameter({ body, replaces }: Binding, field: DescField): boolean {
   return body !== "*" && field !== body && !(replaces && field.message?.typeName === FieldMaskSchema.typeName)
 }
 
@@ -80,13 +80,18 @@ function maskOf(request: ReflectMessage, mask: DescField): FieldMask {
   return (request.get(mask) as ReflectMessage).message as FieldMask
 }
 
-/** The precondition goes into the request's own etag, or into that of the resource that it changes; a method that has neither takes none. */
-function setEtag(request: ReflectMessage, etag: string): void {
-  const own = fieldNamed(request.desc, "etag")
-  if (own !== undefined) return request.set(own, etag)
-  const place = maskedResource(request.desc)?.resource
-  const inside = place && fieldNamed(place.message, "etag")
-  if (place === undefined || inside === undefined || !request.isSet(place)) return
-  const resource = request.get(place) as ReflectMessage
-  resource.set(inside, etag)
+/** Where the precondition of a request goes: into its own etag, or into that of the resource that it changes; a method that has neither takes none. */
+export function etagPlace(desc: DescMessage): { readonly resource?: DescField; readonly etag: DescField } | undefined {
+  const own = fieldNamed(desc, "etag")
+  if (own !== undefined) return { etag: own }
+  const resource = maskedResource(desc)?.resource
+  const inside = resource && fieldNamed(resource.message, "etag")
+  return inside && { resource, etag: inside }
+}
+
+function setEtag(request: ReflectMessage, value: string): void {
+  const place = etagPlace(request.desc)
+  if (place === undefined) return
+  if (place.resource === undefined) request.set(place.etag, value)
+  else if (request.isSet(place.resource)) (request.get(place.resource) as ReflectMessage).set(place.etag, value)
 }

@@ -51,6 +51,12 @@ describe("requests", () => {
     }
   })
 
+  test("name enums by words alone, not by their numbers in the contract", async () => {
+    for (const role of [4, "4"]) expect((await doors.rest("POST", "/v1/applications/app_1/keys", { role })).status).toBe(400)
+    expect((await doors.rest("GET", "/v1/deliveries?state=3")).status).toBe(400)
+    expect(doors.asked).toHaveLength(0)
+  })
+
   test("take the path of an additional binding", async () => {
     await doors.rest("GET", "/v1/subscriptions/sub%209/deliveries")
     expect(lastRequest<ListDeliveriesRequest>().subscriptionId).toBe("sub 9")

@@ -85,6 +85,12 @@ describe.each(Object.entries(transports))("%s", (name, transport) => {
     expect(error.findDetails(RequestInfoSchema)[0]?.requestId).toBe(error.metadata.get("x-request-id"))
   })
 
+  test("answers a method that is missing as unimplemented, unlike a thing that is missing", async () => {
+    const missing = { ...ApplicationService.method.deleteApplication, name: "MissApplication" }
+    const call = transport().unary(missing, undefined, undefined, operator.headers, { applicationId: "app_1" })
+    expect((await errorOf(call)).code).toBe(Code.Unimplemented)
+  })
+
   test("knows roles", async () => {
     const call = (key: string) =>
       errorOf(

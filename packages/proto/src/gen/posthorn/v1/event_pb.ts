@@ -11,13 +11,17 @@ import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_posthorn_v1_access } from "./access_pb.ts";
 import type { Delivery } from "./delivery_pb.ts";
 import { file_posthorn_v1_delivery } from "./delivery_pb.ts";
+import type { FieldViolation } from "./ingest_pb.ts";
+import { file_posthorn_v1_ingest } from "./ingest_pb.ts";
+import type { FailedClause } from "./subscription_pb.ts";
+import { file_posthorn_v1_subscription } from "./subscription_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file posthorn/v1/event.proto.
  */
 export const file_posthorn_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Chdwb3N0aG9ybi92MS9ldmVudC5wcm90bxILcG9zdGhvcm4udjEipAMKBUV2ZW50EgoKAmlkGAEgASgJEhYKDmFwcGxpY2F0aW9uX2lkGAIgASgJEgwKBHR5cGUYAyABKAkSFAoMY29udGVudF90eXBlGAQgASgJEhIKCnNpemVfYnl0ZXMYBSABKAUSMgoIbWV0YWRhdGEYBiADKAsyIC5wb3N0aG9ybi52MS5FdmVudC5NZXRhZGF0YUVudHJ5EhcKD2lkZW1wb3RlbmN5X2tleRgHIAEoCRIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtvY2N1cnJlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoKZGVsaXZlcmllcxgKIAMoCzIVLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5EjUKCXVubWF0Y2hlZBgLIAMoCzIiLnBvc3Rob3JuLnYxLlVubWF0Y2hlZFN1YnNjcmlwdGlvbhovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQAoVVW5tYXRjaGVkU3Vic2NyaXB0aW9uEhcKD3N1YnNjcmlwdGlvbl9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkizAEKEUxpc3RFdmVudHNSZXF1ZXN0EhYKDmFwcGxpY2F0aW9uX2lkGAEgASgJEgwKBHR5cGUYAiABKAkSKQoFc2luY2UYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdCglwYWdlX3NpemUYBSABKAVCCrpIBxoFGMgBKAASHAoKcGFnZV90b2tlbhgGIAEoCUIIukgFcgMY9AMiUQoSTGlzdEV2ZW50c1Jlc3BvbnNlEiIKBmV2ZW50cxgBIAMoCzISLnBvc3Rob3JuLnYxLkV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIsCg9HZXRFdmVudFJlcXVlc3QSGQoIZXZlbnRfaWQYASABKAlCB7pIBHICEAEiNQoQR2V0RXZlbnRSZXNwb25zZRIhCgVldmVudBgBIAEoCzISLnBvc3Rob3JuLnYxLkV2ZW50IjMKFkdldEV2ZW50UGF5bG9hZFJlcXVlc3QSGQoIZXZlbnRfaWQYASABKAlCB7pIBHICEAEiPQoXR2V0RXZlbnRQYXlsb2FkUmVzcG9uc2USFAoMY29udGVudF90eXBlGAEgASgJEgwKBGRhdGEYAiABKAwy+wIKDEV2ZW50U2VydmljZRJoCgpMaXN0RXZlbnRzEh4ucG9zdGhvcm4udjEuTGlzdEV2ZW50c1JlcXVlc3QaHy5wb3N0aG9ybi52MS5MaXN0RXZlbnRzUmVzcG9uc2UiGZACAYi1GAOC0+STAgwSCi92MS9ldmVudHMSdAoIR2V0RXZlbnQSHC5wb3N0aG9ybi52MS5HZXRFdmVudFJlcXVlc3QaHS5wb3N0aG9ybi52MS5HZXRFdmVudFJlc3BvbnNlIiuQAgGItRgDgtPkkwIeYgVldmVudBIVL3YxL2V2ZW50cy97ZXZlbnRfaWR9EooBCg9HZXRFdmVudFBheWxvYWQSIy5wb3N0aG9ybi52MS5HZXRFdmVudFBheWxvYWRSZXF1ZXN0GiQucG9zdGhvcm4udjEuR2V0RXZlbnRQYXlsb2FkUmVzcG9uc2UiLJACAYi1GAOC0+STAh8SHS92MS9ldmVudHMve2V2ZW50X2lkfS9wYXlsb2FkYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_posthorn_v1_access, file_posthorn_v1_delivery]);
+  fileDesc("Chdwb3N0aG9ybi92MS9ldmVudC5wcm90bxILcG9zdGhvcm4udjEi+gMKBUV2ZW50EgoKAmlkGAEgASgJEhYKDmFwcGxpY2F0aW9uX2lkGAIgASgJEgwKBHR5cGUYAyABKAkSFAoMY29udGVudF90eXBlGAQgASgJEhIKCnNpemVfYnl0ZXMYBSABKAUSMgoIbWV0YWRhdGEYBiADKAsyIC5wb3N0aG9ybi52MS5FdmVudC5NZXRhZGF0YUVudHJ5EhcKD2lkZW1wb3RlbmN5X2tleRgHIAEoCRIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtvY2N1cnJlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoKZGVsaXZlcmllcxgKIAMoCzIVLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5EjUKCXVubWF0Y2hlZBgLIAMoCzIiLnBvc3Rob3JuLnYxLlVubWF0Y2hlZFN1YnNjcmlwdGlvbhIcChRvbmx5X3N1YnNjcmlwdGlvbl9pZBgMIAEoCRI2ChFzY2hlbWFfdmlvbGF0aW9ucxgNIAMoCzIbLnBvc3Rob3JuLnYxLkZpZWxkVmlvbGF0aW9uGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJyChVVbm1hdGNoZWRTdWJzY3JpcHRpb24SFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIwCg1mYWlsZWRfY2xhdXNlGAMgASgLMhkucG9zdGhvcm4udjEuRmFpbGVkQ2xhdXNlIswBChFMaXN0RXZlbnRzUmVxdWVzdBIWCg5hcHBsaWNhdGlvbl9pZBgBIAEoCRIMCgR0eXBlGAIgASgJEikKBXNpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoJcGFnZV9zaXplGAUgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YBiABKAlCCLpIBXIDGPQDIlEKEkxpc3RFdmVudHNSZXNwb25zZRIiCgZldmVudHMYASADKAsyEi5wb3N0aG9ybi52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiLAoPR2V0RXZlbnRSZXF1ZXN0EhkKCGV2ZW50X2lkGAEgASgJQge6SARyAhABIjUKEEdldEV2ZW50UmVzcG9uc2USIQoFZXZlbnQYASABKAsyEi5wb3N0aG9ybi52MS5FdmVudCIzChZHZXRFdmVudFBheWxvYWRSZXF1ZXN0EhkKCGV2ZW50X2lkGAEgASgJQge6SARyAhABIj0KF0dldEV2ZW50UGF5bG9hZFJlc3BvbnNlEhQKDGNvbnRlbnRfdHlwZRgBIAEoCRIMCgRkYXRhGAIgASgMIkkKEkNhbmNlbEV2ZW50UmVxdWVzdBIZCghldmVudF9pZBgBIAEoCUIHukgEcgIQARIYCgZyZWFzb24YAiABKAlCCLpIBXIDGMgBIjwKE0NhbmNlbEV2ZW50UmVzcG9uc2USFwoPcmVxdWVzdGVkX2NvdW50GAEgASgFEgwKBG1vcmUYAiABKAgy+gMKDEV2ZW50U2VydmljZRJoCgpMaXN0RXZlbnRzEh4ucG9zdGhvcm4udjEuTGlzdEV2ZW50c1JlcXVlc3QaHy5wb3N0aG9ybi52MS5MaXN0RXZlbnRzUmVzcG9uc2UiGZACAYi1GAOC0+STAgwSCi92MS9ldmVudHMSdAoIR2V0RXZlbnQSHC5wb3N0aG9ybi52MS5HZXRFdmVudFJlcXVlc3QaHS5wb3N0aG9ybi52MS5HZXRFdmVudFJlc3BvbnNlIiuQAgGItRgDgtPkkwIeYgVldmVudBIVL3YxL2V2ZW50cy97ZXZlbnRfaWR9EooBCg9HZXRFdmVudFBheWxvYWQSIy5wb3N0aG9ybi52MS5HZXRFdmVudFBheWxvYWRSZXF1ZXN0GiQucG9zdGhvcm4udjEuR2V0RXZlbnRQYXlsb2FkUmVzcG9uc2UiLJACAYi1GAOC0+STAh8SHS92MS9ldmVudHMve2V2ZW50X2lkfS9wYXlsb2FkEn0KC0NhbmNlbEV2ZW50Eh8ucG9zdGhvcm4udjEuQ2FuY2VsRXZlbnRSZXF1ZXN0GiAucG9zdGhvcm4udjEuQ2FuY2VsRXZlbnRSZXNwb25zZSIriLUYAoLT5JMCIToBKiIcL3YxL2V2ZW50cy97ZXZlbnRfaWR9OmNhbmNlbGIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_posthorn_v1_access, file_posthorn_v1_delivery, file_posthorn_v1_ingest, file_posthorn_v1_subscription]);
 
 /**
  * @generated from message posthorn.v1.Event
@@ -89,6 +93,20 @@ export type Event = Message<"posthorn.v1.Event"> & {
    * @generated from field: repeated posthorn.v1.UnmatchedSubscription unmatched = 11;
    */
   unmatched: UnmatchedSubscription[];
+
+  /**
+   * The one subscription that an event is for that came in by ingest; empty for one that was published.
+   *
+   * @generated from field: string only_subscription_id = 12;
+   */
+  onlySubscriptionId: string;
+
+  /**
+   * Single reads only: where the payload does not fit the schema of its type, recorded when it was accepted under `payloadValidation: warn`.
+   *
+   * @generated from field: repeated posthorn.v1.FieldViolation schema_violations = 13;
+   */
+  schemaViolations: FieldViolation[];
 };
 
 /**
@@ -108,11 +126,18 @@ export type UnmatchedSubscription = Message<"posthorn.v1.UnmatchedSubscription">
   subscriptionId: string;
 
   /**
-   * `disabled`, `event_type`, `created_later` or `other_ingest`.
+   * `disabled`, `event_type`, `filter`, `created_later` or `other_ingest`.
    *
    * @generated from field: string reason = 2;
    */
   reason: string;
+
+  /**
+   * With the reason `filter`: the first clause that fails.
+   *
+   * @generated from field: posthorn.v1.FailedClause failed_clause = 3;
+   */
+  failedClause?: FailedClause | undefined;
 };
 
 /**
@@ -266,6 +291,56 @@ export const GetEventPayloadResponseSchema: GenMessage<GetEventPayloadResponse> 
   messageDesc(file_posthorn_v1_event, 7);
 
 /**
+ * @generated from message posthorn.v1.CancelEventRequest
+ */
+export type CancelEventRequest = Message<"posthorn.v1.CancelEventRequest"> & {
+  /**
+   * @generated from field: string event_id = 1;
+   */
+  eventId: string;
+
+  /**
+   * Shown as the deliveries' `reason`; empty = `cancelled_by_request`.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message posthorn.v1.CancelEventRequest.
+ * Use `create(CancelEventRequestSchema)` to create a new message.
+ */
+export const CancelEventRequestSchema: GenMessage<CancelEventRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_event, 8);
+
+/**
+ * @generated from message posthorn.v1.CancelEventResponse
+ */
+export type CancelEventResponse = Message<"posthorn.v1.CancelEventResponse"> & {
+  /**
+   * Deliveries that waited for an attempt and are cancelled now.
+   *
+   * @generated from field: int32 requested_count = 1;
+   */
+  requestedCount: number;
+
+  /**
+   * Whether there are more than one request takes: send it again.
+   *
+   * @generated from field: bool more = 2;
+   */
+  more: boolean;
+};
+
+/**
+ * Describes the message posthorn.v1.CancelEventResponse.
+ * Use `create(CancelEventResponseSchema)` to create a new message.
+ */
+export const CancelEventResponseSchema: GenMessage<CancelEventResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_event, 9);
+
+/**
  * What was published.
  *
  * @generated from service posthorn.v1.EventService
@@ -300,6 +375,17 @@ export const EventService: GenService<{
     methodKind: "unary";
     input: typeof GetEventPayloadRequestSchema;
     output: typeof GetEventPayloadResponseSchema;
+  },
+  /**
+   * Cancels every delivery of an event that waits for an attempt, scheduled ones included. Attempts under way go on, and deliveries that
+   * the views do not show yet (of an event accepted less than a moment ago) are not reached: repeat it until nothing is left to cancel.
+   *
+   * @generated from rpc posthorn.v1.EventService.CancelEvent
+   */
+  cancelEvent: {
+    methodKind: "unary";
+    input: typeof CancelEventRequestSchema;
+    output: typeof CancelEventResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_posthorn_v1_event, 0);

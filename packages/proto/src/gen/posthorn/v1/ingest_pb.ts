@@ -4,6 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import type { Timestamp, Value } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -14,9 +15,11 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file posthorn/v1/ingest.proto.
  */
 export const file_posthorn_v1_ingest: GenFile = /*@__PURE__*/
-  fileDesc("Chhwb3N0aG9ybi92MS9pbmdlc3QucHJvdG8SC3Bvc3Rob3JuLnYxIoYDCg5QdWJsaXNoUmVxdWVzdBIWCg5hcHBsaWNhdGlvbl9pZBgBIAEoCRIMCgR0eXBlGAIgASgJEiYKBGRhdGEYAyABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWVIABIRCgdwYXlsb2FkGAQgASgMSAASFAoMY29udGVudF90eXBlGAUgASgJEgoKAmlkGAYgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgHIAEoCRI7CghtZXRhZGF0YRgIIAMoCzIpLnBvc3Rob3JuLnYxLlB1Ymxpc2hSZXF1ZXN0Lk1ldGFkYXRhRW50cnkSLwoLb2NjdXJyZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmRlbGl2ZXJfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIJCgdjb250ZW50IjAKD1B1Ymxpc2hSZXNwb25zZRIKCgJpZBgBIAEoCRIRCglkdXBsaWNhdGUYAiABKAgiQgoTUHVibGlzaEJhdGNoUmVxdWVzdBIrCgZldmVudHMYASADKAsyGy5wb3N0aG9ybi52MS5QdWJsaXNoUmVxdWVzdCJDChRQdWJsaXNoQmF0Y2hSZXNwb25zZRIrCgdyZXN1bHRzGAEgAygLMhoucG9zdGhvcm4udjEuUHVibGlzaFJlc3VsdCJ0Cg1QdWJsaXNoUmVzdWx0EjAKCGFjY2VwdGVkGAEgASgLMhwucG9zdGhvcm4udjEuUHVibGlzaFJlc3BvbnNlSAASJwoHcmVmdXNlZBgCIAEoCzIULnBvc3Rob3JuLnYxLlJlZnVzYWxIAEIICgZyZXN1bHQiVgoHUmVmdXNhbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSLAoHZGV0YWlscxgDIAMoCzIbLnBvc3Rob3JuLnYxLkZpZWxkVmlvbGF0aW9uIi8KDkZpZWxkVmlvbGF0aW9uEg0KBWZpZWxkGAEgASgJEg4KBnJlYXNvbhgCIAEoCTLmAQoNSW5nZXN0U2VydmljZRJfCgdQdWJsaXNoEhsucG9zdGhvcm4udjEuUHVibGlzaFJlcXVlc3QaHC5wb3N0aG9ybi52MS5QdWJsaXNoUmVzcG9uc2UiGYi1GASC0+STAg86ASoiCi92MS9ldmVudHMSdAoMUHVibGlzaEJhdGNoEiAucG9zdGhvcm4udjEuUHVibGlzaEJhdGNoUmVxdWVzdBohLnBvc3Rob3JuLnYxLlB1Ymxpc2hCYXRjaFJlc3BvbnNlIh+ItRgEgtPkkwIVOgEqIhAvdjEvZXZlbnRzOmJhdGNoYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp, file_posthorn_v1_access]);
+  fileDesc("Chhwb3N0aG9ybi92MS9pbmdlc3QucHJvdG8SC3Bvc3Rob3JuLnYxIpgFCg5QdWJsaXNoUmVxdWVzdBIWCg5hcHBsaWNhdGlvbl9pZBgBIAEoCRJQCgR0eXBlGAIgASgJQkK6SD/YAQNyOhABGIABMiNeW0EtWmEtejAtOV8tXSsoXC5bQS1aYS16MC05Xy1dKykqJJICDW9yZGVyLmNyZWF0ZWQSJgoEZGF0YRgDIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZUgAEhEKB3BheWxvYWQYBCABKAxIABJgCgxjb250ZW50X3R5cGUYBSABKAlCSrpIR9gBA3JCGMgBMj1eKFtBLVphLXowLTlfISMkJl4uKy1dKy9bQS1aYS16MC05XyEjJCZeListXSsoXHMqO1sgLX5dKik/KT8kEiwKAmlkGAYgASgJQiC6SB3YAQNyGBjIATITXlteXHgwMC1ceDFmXHg3Zl0qJBI5Cg9pZGVtcG90ZW5jeV9rZXkYByABKAlCILpIHdgBA3IYGMgBMhNeW15ceDAwLVx4MWZceDdmXSokElcKCG1ldGFkYXRhGAggAygLMikucG9zdGhvcm4udjEuUHVibGlzaFJlcXVlc3QuTWV0YWRhdGFFbnRyeUIaukgX2AEDmgEREDIiBnIEEAEYZCoFcgMY6AcSLwoLb2NjdXJyZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmRlbGl2ZXJfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiAKDHR5cGVfdmVyc2lvbhgLIAEoBUIKukgH2AEDGgIoABovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCQoHY29udGVudCIwCg9QdWJsaXNoUmVzcG9uc2USCgoCaWQYASABKAkSEQoJZHVwbGljYXRlGAIgASgIIlIKE1B1Ymxpc2hCYXRjaFJlcXVlc3QSOwoGZXZlbnRzGAEgAygLMhsucG9zdGhvcm4udjEuUHVibGlzaFJlcXVlc3RCDrpIC9gBA5IBBQgBEOgHIkMKFFB1Ymxpc2hCYXRjaFJlc3BvbnNlEisKB3Jlc3VsdHMYASADKAsyGi5wb3N0aG9ybi52MS5QdWJsaXNoUmVzdWx0InQKDVB1Ymxpc2hSZXN1bHQSMAoIYWNjZXB0ZWQYASABKAsyHC5wb3N0aG9ybi52MS5QdWJsaXNoUmVzcG9uc2VIABInCgdyZWZ1c2VkGAIgASgLMhQucG9zdGhvcm4udjEuUmVmdXNhbEgAQggKBnJlc3VsdCJcChRQdWJsaXNoU3RyZWFtUmVxdWVzdBIQCghzZXF1ZW5jZRgBIAEoBBIyCgVldmVudBgCIAEoCzIbLnBvc3Rob3JuLnYxLlB1Ymxpc2hSZXF1ZXN0Qga6SAPIAQEijgEKFVB1Ymxpc2hTdHJlYW1SZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoBBIwCghhY2NlcHRlZBgCIAEoCzIcLnBvc3Rob3JuLnYxLlB1Ymxpc2hSZXNwb25zZUgAEicKB3JlZnVzZWQYAyABKAsyFC5wb3N0aG9ybi52MS5SZWZ1c2FsSABCCAoGcmVzdWx0IpABCgdSZWZ1c2FsEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIsCgdkZXRhaWxzGAMgAygLMhsucG9zdGhvcm4udjEuRmllbGRWaW9sYXRpb24SIAoTcmV0cnlfYWZ0ZXJfc2Vjb25kcxgEIAEoBUgAiAEBQhYKFF9yZXRyeV9hZnRlcl9zZWNvbmRzIi8KDkZpZWxkVmlvbGF0aW9uEg0KBWZpZWxkGAEgASgJEg4KBnJlYXNvbhgCIAEoCTLIAgoNSW5nZXN0U2VydmljZRJfCgdQdWJsaXNoEhsucG9zdGhvcm4udjEuUHVibGlzaFJlcXVlc3QaHC5wb3N0aG9ybi52MS5QdWJsaXNoUmVzcG9uc2UiGYi1GASC0+STAg86ASoiCi92MS9ldmVudHMSdAoMUHVibGlzaEJhdGNoEiAucG9zdGhvcm4udjEuUHVibGlzaEJhdGNoUmVxdWVzdBohLnBvc3Rob3JuLnYxLlB1Ymxpc2hCYXRjaFJlc3BvbnNlIh+ItRgEgtPkkwIVOgEqIhAvdjEvZXZlbnRzOmJhdGNoEmAKDVB1Ymxpc2hTdHJlYW0SIS5wb3N0aG9ybi52MS5QdWJsaXNoU3RyZWFtUmVxdWVzdBoiLnBvc3Rob3JuLnYxLlB1Ymxpc2hTdHJlYW1SZXNwb25zZSIEiLUYBCgBMAFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp, file_posthorn_v1_access]);
 
 /**
+ * The rules of its fields are kept when the event is accepted, on every way by which events come in, and are here to be read.
+ *
  * @generated from message posthorn.v1.PublishRequest
  */
 export type PublishRequest = Message<"posthorn.v1.PublishRequest"> & {
@@ -98,6 +101,13 @@ export type PublishRequest = Message<"posthorn.v1.PublishRequest"> & {
    * @generated from field: google.protobuf.Timestamp deliver_at = 10;
    */
   deliverAt?: Timestamp | undefined;
+
+  /**
+   * Which version of the event type's schema the payload follows; 0 = the newest. Looked at where the application has payloads checked.
+   *
+   * @generated from field: int32 type_version = 11;
+   */
+  typeVersion: number;
 };
 
 /**
@@ -138,6 +148,8 @@ export const PublishResponseSchema: GenMessage<PublishResponse> = /*@__PURE__*/
  */
 export type PublishBatchRequest = Message<"posthorn.v1.PublishBatchRequest"> & {
   /**
+   * 1 to 1,000.
+   *
    * @generated from field: repeated posthorn.v1.PublishRequest events = 1;
    */
   events: PublishRequest[];
@@ -199,6 +211,68 @@ export const PublishResultSchema: GenMessage<PublishResult> = /*@__PURE__*/
   messageDesc(file_posthorn_v1_ingest, 4);
 
 /**
+ * @generated from message posthorn.v1.PublishStreamRequest
+ */
+export type PublishStreamRequest = Message<"posthorn.v1.PublishStreamRequest"> & {
+  /**
+   * The caller's own number of the event, by which it recognises the answer. Not looked at otherwise.
+   *
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: posthorn.v1.PublishRequest event = 2;
+   */
+  event?: PublishRequest | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.PublishStreamRequest.
+ * Use `create(PublishStreamRequestSchema)` to create a new message.
+ */
+export const PublishStreamRequestSchema: GenMessage<PublishStreamRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_ingest, 5);
+
+/**
+ * @generated from message posthorn.v1.PublishStreamResponse
+ */
+export type PublishStreamResponse = Message<"posthorn.v1.PublishStreamResponse"> & {
+  /**
+   * Of the request that this answers.
+   *
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from oneof posthorn.v1.PublishStreamResponse.result
+   */
+  result: {
+    /**
+     * @generated from field: posthorn.v1.PublishResponse accepted = 2;
+     */
+    value: PublishResponse;
+    case: "accepted";
+  } | {
+    /**
+     * The stream goes on.
+     *
+     * @generated from field: posthorn.v1.Refusal refused = 3;
+     */
+    value: Refusal;
+    case: "refused";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message posthorn.v1.PublishStreamResponse.
+ * Use `create(PublishStreamResponseSchema)` to create a new message.
+ */
+export const PublishStreamResponseSchema: GenMessage<PublishStreamResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_ingest, 6);
+
+/**
  * Why something was not done; the same shape as an error answer.
  *
  * @generated from message posthorn.v1.Refusal
@@ -220,6 +294,13 @@ export type Refusal = Message<"posthorn.v1.Refusal"> & {
    * @generated from field: repeated posthorn.v1.FieldViolation details = 3;
    */
   details: FieldViolation[];
+
+  /**
+   * When it makes sense to send it again; absent = nothing is known about that.
+   *
+   * @generated from field: optional int32 retry_after_seconds = 4;
+   */
+  retryAfterSeconds?: number | undefined;
 };
 
 /**
@@ -227,7 +308,7 @@ export type Refusal = Message<"posthorn.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_ingest, 5);
+  messageDesc(file_posthorn_v1_ingest, 7);
 
 /**
  * @generated from message posthorn.v1.FieldViolation
@@ -249,7 +330,7 @@ export type FieldViolation = Message<"posthorn.v1.FieldViolation"> & {
  * Use `create(FieldViolationSchema)` to create a new message.
  */
 export const FieldViolationSchema: GenMessage<FieldViolation> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_ingest, 6);
+  messageDesc(file_posthorn_v1_ingest, 8);
 
 /**
  * Publishing. Accepting an event means that the log has it on every in-sync replica.
@@ -277,6 +358,20 @@ export const IngestService: GenService<{
     methodKind: "unary";
     input: typeof PublishBatchRequestSchema;
     output: typeof PublishBatchResponseSchema;
+  },
+  /**
+   * Publishes events one after the other over one call, each as by `Publish`, and answers each once, in any order. Served on the gRPC port alone.
+   * The stream is not read on while 256 events, or 4 MiB, wait for their answers to be taken. After the caller has closed its side, the
+   * rest is answered and the call ends with OK. It ends with UNAUTHENTICATED within 5 seconds after the key is revoked, and with UNAVAILABLE
+   * when the gateway shuts down, after all that was taken is answered. What was sent and not answered may or may not be in: send it again with
+   * the same idempotency key.
+   *
+   * @generated from rpc posthorn.v1.IngestService.PublishStream
+   */
+  publishStream: {
+    methodKind: "bidi_streaming";
+    input: typeof PublishStreamRequestSchema;
+    output: typeof PublishStreamResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_posthorn_v1_ingest, 0);

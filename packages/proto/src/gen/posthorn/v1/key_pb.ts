@@ -10,13 +10,16 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Role } from "./access_pb.ts";
 import { file_posthorn_v1_access } from "./access_pb.ts";
+import { file_posthorn_v1_documentation } from "./documentation_pb.ts";
+import type { RateLimit } from "./subscription_pb.ts";
+import { file_posthorn_v1_subscription } from "./subscription_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file posthorn/v1/key.proto.
  */
 export const file_posthorn_v1_key: GenFile = /*@__PURE__*/
-  fileDesc("ChVwb3N0aG9ybi92MS9rZXkucHJvdG8SC3Bvc3Rob3JuLnYxIsUCCgNLZXkSCgoCaWQYASABKAkSFgoOYXBwbGljYXRpb25faWQYAiABKAkSFgoEbmFtZRgDIAEoCUIIukgFcgMYyAESLQoEcm9sZRgEIAEoDjIRLnBvc3Rob3JuLnYxLlJvbGVCDLpICYIBBhABIAAgARIRCglsYXN0X2ZvdXIYBSABKAkSLgoKY3JlYXRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMbGFzdF91c2VkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpyZXZva2VkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJaChBDcmVhdGVLZXlSZXF1ZXN0Eh8KDmFwcGxpY2F0aW9uX2lkGAEgASgJQge6SARyAhABEiUKA2tleRgCIAEoCzIQLnBvc3Rob3JuLnYxLktleUIGukgDyAEBIkEKEUNyZWF0ZUtleVJlc3BvbnNlEh0KA2tleRgBIAEoCzIQLnBvc3Rob3JuLnYxLktleRINCgV0b2tlbhgCIAEoCSJvCg9MaXN0S2V5c1JlcXVlc3QSHwoOYXBwbGljYXRpb25faWQYASABKAlCB7pIBHICEAESHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGPQDIksKEExpc3RLZXlzUmVzcG9uc2USHgoEa2V5cxgBIAMoCzIQLnBvc3Rob3JuLnYxLktleRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiTAoQUmV2b2tlS2V5UmVxdWVzdBIfCg5hcHBsaWNhdGlvbl9pZBgBIAEoCUIHukgEcgIQARIXCgZrZXlfaWQYAiABKAlCB7pIBHICEAEiEwoRUmV2b2tlS2V5UmVzcG9uc2UynAMKCktleVNlcnZpY2USgwEKCUNyZWF0ZUtleRIdLnBvc3Rob3JuLnYxLkNyZWF0ZUtleVJlcXVlc3QaHi5wb3N0aG9ybi52MS5DcmVhdGVLZXlSZXNwb25zZSI3iLUYAoLT5JMCLToDa2V5IiYvdjEvYXBwbGljYXRpb25zL3thcHBsaWNhdGlvbl9pZH0va2V5cxJ+CghMaXN0S2V5cxIcLnBvc3Rob3JuLnYxLkxpc3RLZXlzUmVxdWVzdBodLnBvc3Rob3JuLnYxLkxpc3RLZXlzUmVzcG9uc2UiNZACAYi1GAKC0+STAigSJi92MS9hcHBsaWNhdGlvbnMve2FwcGxpY2F0aW9uX2lkfS9rZXlzEocBCglSZXZva2VLZXkSHS5wb3N0aG9ybi52MS5SZXZva2VLZXlSZXF1ZXN0Gh4ucG9zdGhvcm4udjEuUmV2b2tlS2V5UmVzcG9uc2UiO4i1GAKC0+STAjEqLy92MS9hcHBsaWNhdGlvbnMve2FwcGxpY2F0aW9uX2lkfS9rZXlzL3trZXlfaWR9YgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_posthorn_v1_access]);
+  fileDesc("ChVwb3N0aG9ybi92MS9rZXkucHJvdG8SC3Bvc3Rob3JuLnYxIqsDCgNLZXkSEgoCaWQYASABKAlCBpK1GAIQARIeCg5hcHBsaWNhdGlvbl9pZBgCIAEoCUIGkrUYAhABEiAKBG5hbWUYAyABKAlCErpID3INGMgBkgIHYmFja2VuZBItCgRyb2xlGAQgASgOMhEucG9zdGhvcm4udjEuUm9sZUIMukgJggEGEAEgACABEhkKCWxhc3RfZm91chgFIAEoCUIGkrUYAhABEjYKCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgaStRgCEAESOAoMbGFzdF91c2VkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGkrUYAhABEi4KCmV4cGlyZXNfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKCnJldm9rZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgaStRgCEAESKgoKcmF0ZV9saW1pdBgKIAEoCzIWLnBvc3Rob3JuLnYxLlJhdGVMaW1pdCJaChBDcmVhdGVLZXlSZXF1ZXN0Eh8KDmFwcGxpY2F0aW9uX2lkGAEgASgJQge6SARyAhABEiUKA2tleRgCIAEoCzIQLnBvc3Rob3JuLnYxLktleUIGukgDyAEBIkEKEUNyZWF0ZUtleVJlc3BvbnNlEh0KA2tleRgBIAEoCzIQLnBvc3Rob3JuLnYxLktleRINCgV0b2tlbhgCIAEoCSJvCg9MaXN0S2V5c1JlcXVlc3QSHwoOYXBwbGljYXRpb25faWQYASABKAlCB7pIBHICEAESHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGPQDIksKEExpc3RLZXlzUmVzcG9uc2USHgoEa2V5cxgBIAMoCzIQLnBvc3Rob3JuLnYxLktleRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiSQoNR2V0S2V5UmVxdWVzdBIfCg5hcHBsaWNhdGlvbl9pZBgBIAEoCUIHukgEcgIQARIXCgZrZXlfaWQYAiABKAlCB7pIBHICEAEiLwoOR2V0S2V5UmVzcG9uc2USHQoDa2V5GAEgASgLMhAucG9zdGhvcm4udjEuS2V5IkwKEFJldm9rZUtleVJlcXVlc3QSHwoOYXBwbGljYXRpb25faWQYASABKAlCB7pIBHICEAESFwoGa2V5X2lkGAIgASgJQge6SARyAhABIhMKEVJldm9rZUtleVJlc3BvbnNlMqUECgpLZXlTZXJ2aWNlEoMBCglDcmVhdGVLZXkSHS5wb3N0aG9ybi52MS5DcmVhdGVLZXlSZXF1ZXN0Gh4ucG9zdGhvcm4udjEuQ3JlYXRlS2V5UmVzcG9uc2UiN4i1GAKC0+STAi06A2tleSImL3YxL2FwcGxpY2F0aW9ucy97YXBwbGljYXRpb25faWR9L2tleXMSfgoITGlzdEtleXMSHC5wb3N0aG9ybi52MS5MaXN0S2V5c1JlcXVlc3QaHS5wb3N0aG9ybi52MS5MaXN0S2V5c1Jlc3BvbnNlIjWQAgGItRgCgtPkkwIoEiYvdjEvYXBwbGljYXRpb25zL3thcHBsaWNhdGlvbl9pZH0va2V5cxKGAQoGR2V0S2V5EhoucG9zdGhvcm4udjEuR2V0S2V5UmVxdWVzdBobLnBvc3Rob3JuLnYxLkdldEtleVJlc3BvbnNlIkOQAgGItRgCgtPkkwI2YgNrZXkSLy92MS9hcHBsaWNhdGlvbnMve2FwcGxpY2F0aW9uX2lkfS9rZXlzL3trZXlfaWR9EocBCglSZXZva2VLZXkSHS5wb3N0aG9ybi52MS5SZXZva2VLZXlSZXF1ZXN0Gh4ucG9zdGhvcm4udjEuUmV2b2tlS2V5UmVzcG9uc2UiO4i1GAKC0+STAjEqLy92MS9hcHBsaWNhdGlvbnMve2FwcGxpY2F0aW9uX2lkfS9rZXlzL3trZXlfaWR9YgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_posthorn_v1_access, file_posthorn_v1_documentation, file_posthorn_v1_subscription]);
 
 /**
  * A key, without its token.
@@ -65,7 +68,7 @@ export type Key = Message<"posthorn.v1.Key"> & {
   createdAt?: Timestamp | undefined;
 
   /**
-   * Coarse: written at most once a minute.
+   * Coarse: gateways write it at most once a minute. Absent = not used, or not since the status store was made anew.
    *
    * @generated from field: google.protobuf.Timestamp last_used_at = 7;
    */
@@ -82,6 +85,14 @@ export type Key = Message<"posthorn.v1.Key"> & {
    * @generated from field: google.protobuf.Timestamp revoked_at = 9;
    */
   revokedAt?: Timestamp | undefined;
+
+  /**
+   * How many events may be published with this key: `count` in `period_seconds` over time, and `burst` at once after a rest (0 = `count`).
+   * Each gateway process counts by itself. The application's own limit holds beside it. Absent = none.
+   *
+   * @generated from field: posthorn.v1.RateLimit rate_limit = 10;
+   */
+  rateLimit?: RateLimit | undefined;
 };
 
 /**
@@ -123,7 +134,7 @@ export type CreateKeyResponse = Message<"posthorn.v1.CreateKeyResponse"> & {
   key?: Key | undefined;
 
   /**
-   * What the caller sends as `Authorization: Bearer …`. Cannot be read again.
+   * What the caller sends as `Authorization: Bearer …`. Cannot be read again: empty when the request is repeated with its idempotency key.
    *
    * @generated from field: string token = 2;
    */
@@ -189,6 +200,45 @@ export const ListKeysResponseSchema: GenMessage<ListKeysResponse> = /*@__PURE__*
   messageDesc(file_posthorn_v1_key, 4);
 
 /**
+ * @generated from message posthorn.v1.GetKeyRequest
+ */
+export type GetKeyRequest = Message<"posthorn.v1.GetKeyRequest"> & {
+  /**
+   * @generated from field: string application_id = 1;
+   */
+  applicationId: string;
+
+  /**
+   * @generated from field: string key_id = 2;
+   */
+  keyId: string;
+};
+
+/**
+ * Describes the message posthorn.v1.GetKeyRequest.
+ * Use `create(GetKeyRequestSchema)` to create a new message.
+ */
+export const GetKeyRequestSchema: GenMessage<GetKeyRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_key, 5);
+
+/**
+ * @generated from message posthorn.v1.GetKeyResponse
+ */
+export type GetKeyResponse = Message<"posthorn.v1.GetKeyResponse"> & {
+  /**
+   * @generated from field: posthorn.v1.Key key = 1;
+   */
+  key?: Key | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.GetKeyResponse.
+ * Use `create(GetKeyResponseSchema)` to create a new message.
+ */
+export const GetKeyResponseSchema: GenMessage<GetKeyResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_key, 6);
+
+/**
  * @generated from message posthorn.v1.RevokeKeyRequest
  */
 export type RevokeKeyRequest = Message<"posthorn.v1.RevokeKeyRequest"> & {
@@ -208,7 +258,7 @@ export type RevokeKeyRequest = Message<"posthorn.v1.RevokeKeyRequest"> & {
  * Use `create(RevokeKeyRequestSchema)` to create a new message.
  */
 export const RevokeKeyRequestSchema: GenMessage<RevokeKeyRequest> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_key, 5);
+  messageDesc(file_posthorn_v1_key, 7);
 
 /**
  * @generated from message posthorn.v1.RevokeKeyResponse
@@ -221,7 +271,7 @@ export type RevokeKeyResponse = Message<"posthorn.v1.RevokeKeyResponse"> & {
  * Use `create(RevokeKeyResponseSchema)` to create a new message.
  */
 export const RevokeKeyResponseSchema: GenMessage<RevokeKeyResponse> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_key, 6);
+  messageDesc(file_posthorn_v1_key, 8);
 
 /**
  * API keys of an application.
@@ -248,6 +298,16 @@ export const KeyService: GenService<{
     methodKind: "unary";
     input: typeof ListKeysRequestSchema;
     output: typeof ListKeysResponseSchema;
+  },
+  /**
+   * Reads one key.
+   *
+   * @generated from rpc posthorn.v1.KeyService.GetKey
+   */
+  getKey: {
+    methodKind: "unary";
+    input: typeof GetKeyRequestSchema;
+    output: typeof GetKeyResponseSchema;
   },
   /**
    * Revokes a key: refused everywhere within 5 seconds.

@@ -6,16 +6,19 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
-import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { FieldMask, Timestamp, Value } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_posthorn_v1_access } from "./access_pb.ts";
-import type { Message, UnknownEnum } from "@bufbuild/protobuf";
+import { file_posthorn_v1_documentation } from "./documentation_pb.ts";
+import type { Refusal } from "./ingest_pb.ts";
+import { file_posthorn_v1_ingest } from "./ingest_pb.ts";
+import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file posthorn/v1/subscription.proto.
  */
 export const file_posthorn_v1_subscription: GenFile = /*@__PURE__*/
-  fileDesc("Ch5wb3N0aG9ybi92MS9zdWJzY3JpcHRpb24ucHJvdG8SC3Bvc3Rob3JuLnYxIrIBCgZTb3VyY2USMwoGc2NoZW1lGAEgASgOMhkucG9zdGhvcm4udjEuU291cmNlU2NoZW1lQgi6SAWCAQIQARIYCgZzZWNyZXQYAiABKAlCCLpIBXIDGPQDEjMKEWV2ZW50X3R5cGVfaGVhZGVyGAMgASgJQhi6SBVyExhkMg9eW0EtWmEtejAtOS1dKiQSJAoSZGVmYXVsdF9ldmVudF90eXBlGAQgASgJQgi6SAVyAxiAASKYAQoLUmV0cnlQb2xpY3kSKgoOZGVsYXlzX3NlY29uZHMYASADKAVCErpID5IBDBBkIggaBhiAowUoABIjCgtyZXRyeV9jb3VudBgCIAEoBUIJukgGGgQYCigASACIAQESKAoTcmV0cnlfZGVsYXlfc2Vjb25kcxgDIAEoBUILukgIGgYYgKMFKABCDgoMX3JldHJ5X2NvdW50ImcKCVJhdGVMaW1pdBIaCgVjb3VudBgBIAEoBUILukgIGgYYwIQ9KAESIgoOcGVyaW9kX3NlY29uZHMYAiABKAVCCrpIBxoFGJAcKAESGgoFYnVyc3QYAyABKAVCC7pICBoGGMCEPSgAIrAJCgxTdWJzY3JpcHRpb24SCgoCaWQYASABKAkSFgoOYXBwbGljYXRpb25faWQYAiABKAkSFwoDdXJsGAMgASgJQgq6SAdyBRABGIAQEikKBm1ldGhvZBgEIAEoCUIZukgWchRSAFIEUE9TVFIDUFVUUgVQQVRDSBJvCgdoZWFkZXJzGAUgAygLMiYucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uLkhlYWRlcnNFbnRyeUI2ukgzmgEwEBQiJXIjEAEYZDIdXltBLVphLXowLTkhIyQlJicqKy5eX2B8fi1dKyQqBXIDGOgHElgKC2V2ZW50X3R5cGVzGAYgAygJQkO6SECSAT0QyAEiOHI2EAEYgAEyL14oXCp8W0EtWmEtejAtOV8tXSsoXC5bQS1aYS16MC05Xy1dKykqKFwuXCopPykkEhQKB2VuYWJsZWQYByABKAhIAIgBARIXCg9kaXNhYmxlZF9yZWFzb24YCCABKAkSHQoGc2VjcmV0GAkgASgJQgi6SAVyAxj0A0gBiAEBEj4KD3NpZ25hdHVyZV9zdHlsZRgKIAEoDjIbLnBvc3Rob3JuLnYxLlNpZ25hdHVyZVN0eWxlQgi6SAWCAQIQARI0Cgpib2R5X3N0eWxlGAsgASgOMhYucG9zdGhvcm4udjEuQm9keVN0eWxlQgi6SAWCAQIQARIjCgZzb3VyY2UYDCABKAsyEy5wb3N0aG9ybi52MS5Tb3VyY2USLgoMcmV0cnlfcG9saWN5GA0gASgLMhgucG9zdGhvcm4udjEuUmV0cnlQb2xpY3kSbgoKdGltZW91dF9tcxgOIAEoBUJaukhXugFUCgp0aW1lb3V0X21zEhltdXN0IGJlIDAgb3IgMTAwIHRvIDYwMDAwGit0aGlzID09IDAgfHwgKHRoaXMgPj0gMTAwICYmIHRoaXMgPD0gNjAwMDApEioKCnJhdGVfbGltaXQYDyABKAsyFi5wb3N0aG9ybi52MS5SYXRlTGltaXQSHgoLY29uY3VycmVuY3kYECABKAVCCbpIBhoEGEAoABJSCghtZXRhZGF0YRgRIAMoCzInLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbi5NZXRhZGF0YUVudHJ5Qhe6SBSaAREQMiIGcgQQARhkKgVyAxjoBxIdCgtkZXNjcmlwdGlvbhgSIAEoCUIIukgFcgMY6AcSLgoKY3JlYXRlZF9hdBgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgVIAEoCRIOCgZwYXVzZWQYFiABKAgSLwoGaGVhbHRoGBcgASgLMh8ucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uSGVhbHRoGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIKCghfZW5hYmxlZEIJCgdfc2VjcmV0IsoBChJTdWJzY3JpcHRpb25IZWFsdGgSKAoFc3RhdGUYASABKA4yGS5wb3N0aG9ybi52MS5CcmVha2VyU3RhdGUSDgoGcmVhc29uGAIgASgJEikKBXNpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1uZXh0X3Byb2JlX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIcChRjb25zZWN1dGl2ZV9mYWlsdXJlcxgFIAEoBSJ1ChlDcmVhdGVTdWJzY3JpcHRpb25SZXF1ZXN0Eh8KDmFwcGxpY2F0aW9uX2lkGAEgASgJQge6SARyAhABEjcKDHN1YnNjcmlwdGlvbhgCIAEoCzIZLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbkIGukgDyAEBIk0KGkNyZWF0ZVN1YnNjcmlwdGlvblJlc3BvbnNlEi8KDHN1YnNjcmlwdGlvbhgBIAEoCzIZLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbiJ4ChhMaXN0U3Vic2NyaXB0aW9uc1JlcXVlc3QSHwoOYXBwbGljYXRpb25faWQYASABKAlCB7pIBHICEAESHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGPQDImYKGUxpc3RTdWJzY3JpcHRpb25zUmVzcG9uc2USMAoNc3Vic2NyaXB0aW9ucxgBIAMoCzIZLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiOgoWR2V0U3Vic2NyaXB0aW9uUmVxdWVzdBIgCg9zdWJzY3JpcHRpb25faWQYASABKAlCB7pIBHICEAEiSgoXR2V0U3Vic2NyaXB0aW9uUmVzcG9uc2USLwoMc3Vic2NyaXB0aW9uGAEgASgLMhkucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uIqcBChlVcGRhdGVTdWJzY3JpcHRpb25SZXF1ZXN0EiAKD3N1YnNjcmlwdGlvbl9pZBgBIAEoCUIHukgEcgIQARI3CgxzdWJzY3JpcHRpb24YAiABKAsyGS5wb3N0aG9ybi52MS5TdWJzY3JpcHRpb25CBrpIA8gBARIvCgt1cGRhdGVfbWFzaxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siTQoaVXBkYXRlU3Vic2NyaXB0aW9uUmVzcG9uc2USLwoMc3Vic2NyaXB0aW9uGAEgASgLMhkucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uIksKGURlbGV0ZVN1YnNjcmlwdGlvblJlcXVlc3QSIAoPc3Vic2NyaXB0aW9uX2lkGAEgASgJQge6SARyAhABEgwKBGV0YWcYAiABKAkiHAoaRGVsZXRlU3Vic2NyaXB0aW9uUmVzcG9uc2UiPQoZRW5hYmxlU3Vic2NyaXB0aW9uUmVxdWVzdBIgCg9zdWJzY3JpcHRpb25faWQYASABKAlCB7pIBHICEAEiTQoaRW5hYmxlU3Vic2NyaXB0aW9uUmVzcG9uc2USLwoMc3Vic2NyaXB0aW9uGAEgASgLMhkucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uIlgKGkRpc2FibGVTdWJzY3JpcHRpb25SZXF1ZXN0EiAKD3N1YnNjcmlwdGlvbl9pZBgBIAEoCUIHukgEcgIQARIYCgZyZWFzb24YAiABKAlCCLpIBXIDGMgBIk4KG0Rpc2FibGVTdWJzY3JpcHRpb25SZXNwb25zZRIvCgxzdWJzY3JpcHRpb24YASABKAsyGS5wb3N0aG9ybi52MS5TdWJzY3JpcHRpb24iPAoYUGF1c2VTdWJzY3JpcHRpb25SZXF1ZXN0EiAKD3N1YnNjcmlwdGlvbl9pZBgBIAEoCUIHukgEcgIQASJMChlQYXVzZVN1YnNjcmlwdGlvblJlc3BvbnNlEi8KDHN1YnNjcmlwdGlvbhgBIAEoCzIZLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbiI9ChlSZXN1bWVTdWJzY3JpcHRpb25SZXF1ZXN0EiAKD3N1YnNjcmlwdGlvbl9pZBgBIAEoCUIHukgEcgIQASJNChpSZXN1bWVTdWJzY3JpcHRpb25SZXNwb25zZRIvCgxzdWJzY3JpcHRpb24YASABKAsyGS5wb3N0aG9ybi52MS5TdWJzY3JpcHRpb24qsgEKDlNpZ25hdHVyZVN0eWxlEh8KG1NJR05BVFVSRV9TVFlMRV9VTlNQRUNJRklFRBAAEhwKGFNJR05BVFVSRV9TVFlMRV9TVEFOREFSRBABEhcKE1NJR05BVFVSRV9TVFlMRV9IVUIQAhInCiNTSUdOQVRVUkVfU1RZTEVfWF9XRUJIT09LX1NJR05BVFVSRRADEh8KG1NJR05BVFVSRV9TVFlMRV9YX1NJR05BVFVSRRAEKlQKCUJvZHlTdHlsZRIaChZCT0RZX1NUWUxFX1VOU1BFQ0lGSUVEEAASEgoOQk9EWV9TVFlMRV9SQVcQARIXChNCT0RZX1NUWUxFX0VOVkVMT1BFEAIqoAEKDFNvdXJjZVNjaGVtZRIdChlTT1VSQ0VfU0NIRU1FX1VOU1BFQ0lGSUVEEAASFgoSU09VUkNFX1NDSEVNRV9OT05FEAESFQoRU09VUkNFX1NDSEVNRV9IVUIQAhIdChlTT1VSQ0VfU0NIRU1FX1hfU0lHTkFUVVJFEAMSIwofU09VUkNFX1NDSEVNRV9TVEFOREFSRF9XRUJIT09LUxAEKnwKDEJyZWFrZXJTdGF0ZRIdChlCUkVBS0VSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUQlJFQUtFUl9TVEFURV9DTE9TRUQQARIWChJCUkVBS0VSX1NUQVRFX09QRU4QAhIbChdCUkVBS0VSX1NUQVRFX0hBTEZfT1BFThADMvMMChNTdWJzY3JpcHRpb25TZXJ2aWNlEr4BChJDcmVhdGVTdWJzY3JpcHRpb24SJi5wb3N0aG9ybi52MS5DcmVhdGVTdWJzY3JpcHRpb25SZXF1ZXN0GicucG9zdGhvcm4udjEuQ3JlYXRlU3Vic2NyaXB0aW9uUmVzcG9uc2UiV4i1GAKC0+STAk06DHN1YnNjcmlwdGlvbmIMc3Vic2NyaXB0aW9uIi8vdjEvYXBwbGljYXRpb25zL3thcHBsaWNhdGlvbl9pZH0vc3Vic2NyaXB0aW9ucxKiAQoRTGlzdFN1YnNjcmlwdGlvbnMSJS5wb3N0aG9ybi52MS5MaXN0U3Vic2NyaXB0aW9uc1JlcXVlc3QaJi5wb3N0aG9ybi52MS5MaXN0U3Vic2NyaXB0aW9uc1Jlc3BvbnNlIj6QAgGItRgDgtPkkwIxEi8vdjEvYXBwbGljYXRpb25zL3thcHBsaWNhdGlvbl9pZH0vc3Vic2NyaXB0aW9ucxKeAQoPR2V0U3Vic2NyaXB0aW9uEiMucG9zdGhvcm4udjEuR2V0U3Vic2NyaXB0aW9uUmVxdWVzdBokLnBvc3Rob3JuLnYxLkdldFN1YnNjcmlwdGlvblJlc3BvbnNlIkCQAgGItRgDgtPkkwIzYgxzdWJzY3JpcHRpb24SIy92MS9zdWJzY3JpcHRpb25zL3tzdWJzY3JpcHRpb25faWR9EvcBChJVcGRhdGVTdWJzY3JpcHRpb24SJi5wb3N0aG9ybi52MS5VcGRhdGVTdWJzY3JpcHRpb25SZXF1ZXN0GicucG9zdGhvcm4udjEuVXBkYXRlU3Vic2NyaXB0aW9uUmVzcG9uc2UijwGItRgCgtPkkwKEAToMc3Vic2NyaXB0aW9uWkE6DHN1YnNjcmlwdGlvbmIMc3Vic2NyaXB0aW9uGiMvdjEvc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfWIMc3Vic2NyaXB0aW9uMiMvdjEvc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfRKWAQoSRGVsZXRlU3Vic2NyaXB0aW9uEiYucG9zdGhvcm4udjEuRGVsZXRlU3Vic2NyaXB0aW9uUmVxdWVzdBonLnBvc3Rob3JuLnYxLkRlbGV0ZVN1YnNjcmlwdGlvblJlc3BvbnNlIi+ItRgCgtPkkwIlKiMvdjEvc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfRKuAQoSRW5hYmxlU3Vic2NyaXB0aW9uEiYucG9zdGhvcm4udjEuRW5hYmxlU3Vic2NyaXB0aW9uUmVxdWVzdBonLnBvc3Rob3JuLnYxLkVuYWJsZVN1YnNjcmlwdGlvblJlc3BvbnNlIkeItRgCgtPkkwI9OgEqYgxzdWJzY3JpcHRpb24iKi92MS9zdWJzY3JpcHRpb25zL3tzdWJzY3JpcHRpb25faWR9OmVuYWJsZRKyAQoTRGlzYWJsZVN1YnNjcmlwdGlvbhInLnBvc3Rob3JuLnYxLkRpc2FibGVTdWJzY3JpcHRpb25SZXF1ZXN0GigucG9zdGhvcm4udjEuRGlzYWJsZVN1YnNjcmlwdGlvblJlc3BvbnNlIkiItRgCgtPkkwI+OgEqYgxzdWJzY3JpcHRpb24iKy92MS9zdWJzY3JpcHRpb25zL3tzdWJzY3JpcHRpb25faWR9OmRpc2FibGUSqgEKEVBhdXNlU3Vic2NyaXB0aW9uEiUucG9zdGhvcm4udjEuUGF1c2VTdWJzY3JpcHRpb25SZXF1ZXN0GiYucG9zdGhvcm4udjEuUGF1c2VTdWJzY3JpcHRpb25SZXNwb25zZSJGiLUYAoLT5JMCPDoBKmIMc3Vic2NyaXB0aW9uIikvdjEvc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfTpwYXVzZRKuAQoSUmVzdW1lU3Vic2NyaXB0aW9uEiYucG9zdGhvcm4udjEuUmVzdW1lU3Vic2NyaXB0aW9uUmVxdWVzdBonLnBvc3Rob3JuLnYxLlJlc3VtZVN1YnNjcmlwdGlvblJlc3BvbnNlIkeItRgCgtPkkwI9OgEqYgxzdWJzY3JpcHRpb24iKi92MS9zdWJzY3JpcHRpb25zL3tzdWJzY3JpcHRpb25faWR9OnJlc3VtZWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_posthorn_v1_access]);
+  fileDesc("Ch5wb3N0aG9ybi92MS9zdWJzY3JpcHRpb24ucHJvdG8SC3Bvc3Rob3JuLnYxIokDCgZTb3VyY2USMwoGc2NoZW1lGAEgASgOMhkucG9zdGhvcm4udjEuU291cmNlU2NoZW1lQgi6SAWCAQIQARIYCgZzZWNyZXQYAiABKAlCCLpIBXIDGPQDEjMKEWV2ZW50X3R5cGVfaGVhZGVyGAMgASgJQhi6SBVyExhkMg9eW0EtWmEtejAtOS1dKiQSJAoSZGVmYXVsdF9ldmVudF90eXBlGAQgASgJQgi6SAVyAxiAARIyChBzaWduYXR1cmVfaGVhZGVyGAUgASgJQhi6SBVyExhkMg9eW0EtWmEtejAtOS1dKiQSNwoJYWxnb3JpdGhtGAYgASgOMhoucG9zdGhvcm4udjEuSG1hY0FsZ29yaXRobUIIukgFggECEAESOgoIZW5jb2RpbmcYByABKA4yHi5wb3N0aG9ybi52MS5TaWduYXR1cmVFbmNvZGluZ0IIukgFggECEAESLAoGcHJlZml4GAggASgJQhy6SBlyFxgUMhNeW0EtWmEtejAtOT06Ll8tXSokIpgBCgtSZXRyeVBvbGljeRIqCg5kZWxheXNfc2Vjb25kcxgBIAMoBUISukgPkgEMEGQiCBoGGICjBSgAEiMKC3JldHJ5X2NvdW50GAIgASgFQgm6SAYaBBgKKABIAIgBARIoChNyZXRyeV9kZWxheV9zZWNvbmRzGAMgASgFQgu6SAgaBhiAowUoAEIOCgxfcmV0cnlfY291bnQiZwoJUmF0ZUxpbWl0EhoKBWNvdW50GAEgASgFQgu6SAgaBhjAhD0oARIiCg5wZXJpb2Rfc2Vjb25kcxgCIAEoBUIKukgHGgUYkBwoARIaCgVidXJzdBgDIAEoBUILukgIGgYYwIQ9KAAikwoKDFN1YnNjcmlwdGlvbhISCgJpZBgBIAEoCUIGkrUYAhABEh4KDmFwcGxpY2F0aW9uX2lkGAIgASgJQgaStRgCEAESPwoDdXJsGAMgASgJQjK6SCZyJBABGIAQkgIcaHR0cHM6Ly9leGFtcGxlLmNvbS93ZWJob29rc5K1GAUKA3VyaRIpCgZtZXRob2QYBCABKAlCGbpIFnIUUgBSBFBPU1RSA1BVVFIFUEFUQ0gSigEKB2hlYWRlcnMYBSADKAsyJi5wb3N0aG9ybi52MS5TdWJzY3JpcHRpb24uSGVhZGVyc0VudHJ5QlG6SE6aAUsQFCIlciMQARhkMh1eW0EtWmEtejAtOSEjJCUmJyorLl5fYHx+LV0rJCogch4Y6AcyGV5bXHRceDIwLVx4N2VceDgwLVx4ZmZdKiQSYgoLZXZlbnRfdHlwZXMYBiADKAlCTbpISpIBRxDIASJCckAQARiAATIvXihcKnxbQS1aYS16MC05Xy1dKyhcLltBLVphLXowLTlfLV0rKSooXC5cKik/KSSSAgdvcmRlci4qEhQKB2VuYWJsZWQYByABKAhIAIgBARIfCg9kaXNhYmxlZF9yZWFzb24YCCABKAlCBpK1GAIQARIdCgZzZWNyZXQYCSABKAlCCLpIBXIDGPQDSAGIAQESPgoPc2lnbmF0dXJlX3N0eWxlGAogASgOMhsucG9zdGhvcm4udjEuU2lnbmF0dXJlU3R5bGVCCLpIBYIBAhABEjQKCmJvZHlfc3R5bGUYCyABKA4yFi5wb3N0aG9ybi52MS5Cb2R5U3R5bGVCCLpIBYIBAhABEiMKBnNvdXJjZRgMIAEoCzITLnBvc3Rob3JuLnYxLlNvdXJjZRIuCgxyZXRyeV9wb2xpY3kYDSABKAsyGC5wb3N0aG9ybi52MS5SZXRyeVBvbGljeRIiCgp0aW1lb3V0X21zGA4gASgFQg66SAvYAQEaBhjg1AMoZBIqCgpyYXRlX2xpbWl0GA8gASgLMhYucG9zdGhvcm4udjEuUmF0ZUxpbWl0Eh4KC2NvbmN1cnJlbmN5GBAgASgFQgm6SAYaBBhAKAASUgoIbWV0YWRhdGEYESADKAsyJy5wb3N0aG9ybi52MS5TdWJzY3JpcHRpb24uTWV0YWRhdGFFbnRyeUIXukgUmgEREDIiBnIEEAEYZCoFcgMY6AcSHQoLZGVzY3JpcHRpb24YEiABKAlCCLpIBXIDGOgHEjYKCmNyZWF0ZWRfYXQYEyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgaStRgCEAESNgoKdXBkYXRlZF9hdBgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBpK1GAIQARIMCgRldGFnGBUgASgJEhYKBnBhdXNlZBgWIAEoCEIGkrUYAhABEjcKBmhlYWx0aBgXIAEoCzIfLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbkhlYWx0aEIGkrUYAhABEicKBmZpbHRlchgYIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgoKCF9lbmFibGVkQgkKB19zZWNyZXQiygEKElN1YnNjcmlwdGlvbkhlYWx0aBIoCgVzdGF0ZRgBIAEoDjIZLnBvc3Rob3JuLnYxLkJyZWFrZXJTdGF0ZRIOCgZyZWFzb24YAiABKAkSKQoFc2luY2UYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDW5leHRfcHJvYmVfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhwKFGNvbnNlY3V0aXZlX2ZhaWx1cmVzGAUgASgFInUKGUNyZWF0ZVN1YnNjcmlwdGlvblJlcXVlc3QSHwoOYXBwbGljYXRpb25faWQYASABKAlCB7pIBHICEAESNwoMc3Vic2NyaXB0aW9uGAIgASgLMhkucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uQga6SAPIAQEiTQoaQ3JlYXRlU3Vic2NyaXB0aW9uUmVzcG9uc2USLwoMc3Vic2NyaXB0aW9uGAEgASgLMhkucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uIs8BChhMaXN0U3Vic2NyaXB0aW9uc1JlcXVlc3QSHwoOYXBwbGljYXRpb25faWQYASABKAlCB7pIBHICEAESHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGPQDEhwKCmV2ZW50X3R5cGUYBCABKAlCCLpIBXIDGIABEhQKB2VuYWJsZWQYBSABKAhIAIgBARIVCgN1cmwYBiABKAlCCLpIBXIDGIAQQgoKCF9lbmFibGVkImYKGUxpc3RTdWJzY3JpcHRpb25zUmVzcG9uc2USMAoNc3Vic2NyaXB0aW9ucxgBIAMoCzIZLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiOgoWR2V0U3Vic2NyaXB0aW9uUmVxdWVzdBIgCg9zdWJzY3JpcHRpb25faWQYASABKAlCB7pIBHICEAEiSgoXR2V0U3Vic2NyaXB0aW9uUmVzcG9uc2USLwoMc3Vic2NyaXB0aW9uGAEgASgLMhkucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uIqcBChlVcGRhdGVTdWJzY3JpcHRpb25SZXF1ZXN0EiAKD3N1YnNjcmlwdGlvbl9pZBgBIAEoCUIHukgEcgIQARI3CgxzdWJzY3JpcHRpb24YAiABKAsyGS5wb3N0aG9ybi52MS5TdWJzY3JpcHRpb25CBrpIA8gBARIvCgt1cGRhdGVfbWFzaxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siTQoaVXBkYXRlU3Vic2NyaXB0aW9uUmVzcG9uc2USLwoMc3Vic2NyaXB0aW9uGAEgASgLMhkucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uIksKGURlbGV0ZVN1YnNjcmlwdGlvblJlcXVlc3QSIAoPc3Vic2NyaXB0aW9uX2lkGAEgASgJQge6SARyAhABEgwKBGV0YWcYAiABKAkiHAoaRGVsZXRlU3Vic2NyaXB0aW9uUmVzcG9uc2UiSwoZRW5hYmxlU3Vic2NyaXB0aW9uUmVxdWVzdBIgCg9zdWJzY3JpcHRpb25faWQYASABKAlCB7pIBHICEAESDAoEZXRhZxgCIAEoCSJNChpFbmFibGVTdWJzY3JpcHRpb25SZXNwb25zZRIvCgxzdWJzY3JpcHRpb24YASABKAsyGS5wb3N0aG9ybi52MS5TdWJzY3JpcHRpb24iZgoaRGlzYWJsZVN1YnNjcmlwdGlvblJlcXVlc3QSIAoPc3Vic2NyaXB0aW9uX2lkGAEgASgJQge6SARyAhABEhgKBnJlYXNvbhgCIAEoCUIIukgFcgMYyAESDAoEZXRhZxgDIAEoCSJOChtEaXNhYmxlU3Vic2NyaXB0aW9uUmVzcG9uc2USLwoMc3Vic2NyaXB0aW9uGAEgASgLMhkucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uIkoKGFBhdXNlU3Vic2NyaXB0aW9uUmVxdWVzdBIgCg9zdWJzY3JpcHRpb25faWQYASABKAlCB7pIBHICEAESDAoEZXRhZxgCIAEoCSJMChlQYXVzZVN1YnNjcmlwdGlvblJlc3BvbnNlEi8KDHN1YnNjcmlwdGlvbhgBIAEoCzIZLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbiJLChlSZXN1bWVTdWJzY3JpcHRpb25SZXF1ZXN0EiAKD3N1YnNjcmlwdGlvbl9pZBgBIAEoCUIHukgEcgIQARIMCgRldGFnGAIgASgJIk0KGlJlc3VtZVN1YnNjcmlwdGlvblJlc3BvbnNlEi8KDHN1YnNjcmlwdGlvbhgBIAEoCzIZLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbiKEAQofQmF0Y2hDcmVhdGVTdWJzY3JpcHRpb25zUmVxdWVzdBIfCg5hcHBsaWNhdGlvbl9pZBgBIAEoCUIHukgEcgIQARJACg1zdWJzY3JpcHRpb25zGAIgAygLMhkucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uQg66SAvYAQOSAQUIARDoByJgCiBCYXRjaENyZWF0ZVN1YnNjcmlwdGlvbnNSZXNwb25zZRI8CgdyZXN1bHRzGAEgAygLMisucG9zdGhvcm4udjEuQmF0Y2hDcmVhdGVTdWJzY3JpcHRpb25zUmVzdWx0IoEBCh5CYXRjaENyZWF0ZVN1YnNjcmlwdGlvbnNSZXN1bHQSLAoHY3JlYXRlZBgBIAEoCzIZLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbkgAEicKB3JlZnVzZWQYAiABKAsyFC5wb3N0aG9ybi52MS5SZWZ1c2FsSABCCAoGcmVzdWx0IpgBChFUZXN0RmlsdGVyUmVxdWVzdBIfCg5hcHBsaWNhdGlvbl9pZBgBIAEoCUIHukgEcgIQARIvCgZmaWx0ZXIYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Qga6SAPIAQESMQoFZXZlbnQYAyABKAsyGi5wb3N0aG9ybi52MS5GaWx0ZXJlZEV2ZW50Qga6SAPIAQEixAEKDUZpbHRlcmVkRXZlbnQSFgoEdHlwZRgBIAEoCUIIukgFcgMYgAESJAoEZGF0YRgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRJECghtZXRhZGF0YRgDIAMoCzIoLnBvc3Rob3JuLnYxLkZpbHRlcmVkRXZlbnQuTWV0YWRhdGFFbnRyeUIIukgFmgECEDIaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlcKElRlc3RGaWx0ZXJSZXNwb25zZRIPCgdtYXRjaGVzGAEgASgIEjAKDWZhaWxlZF9jbGF1c2UYAiABKAsyGS5wb3N0aG9ybi52MS5GYWlsZWRDbGF1c2UiUAoMRmFpbGVkQ2xhdXNlEgwKBHBhdGgYASABKAkSEAoIb3BlcmF0b3IYAiABKAkSEAoIZXhwZWN0ZWQYAyABKAkSDgoGYWN0dWFsGAQgASgJIp4BChNSb3RhdGVTZWNyZXRSZXF1ZXN0EiAKD3N1YnNjcmlwdGlvbl9pZBgBIAEoCUIHukgEcgIQARIYCgZzZWNyZXQYAiABKAlCCLpIBXIDGPQDEikKD292ZXJsYXBfc2Vjb25kcxgDIAEoBUILukgIGgYYgPUkKABIAIgBARIMCgRldGFnGAQgASgJQhIKEF9vdmVybGFwX3NlY29uZHMiRwoUUm90YXRlU2VjcmV0UmVzcG9uc2USLwoMc3Vic2NyaXB0aW9uGAEgASgLMhkucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uIqEBChdUZXN0U3Vic2NyaXB0aW9uUmVxdWVzdBIgCg9zdWJzY3JpcHRpb25faWQYASABKAlCB7pIBHICEAESPgoEdHlwZRgCIAEoCUIwukgtcisYgAEyJl4oW0EtWmEtejAtOV8tXSsoXC5bQS1aYS16MC05Xy1dKykqKT8kEiQKBGRhdGEYAyABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUiQQoYVGVzdFN1YnNjcmlwdGlvblJlc3BvbnNlEhAKCGV2ZW50X2lkGAEgASgJEhMKC2RlbGl2ZXJ5X2lkGAIgASgJKrIBCg5TaWduYXR1cmVTdHlsZRIfChtTSUdOQVRVUkVfU1RZTEVfVU5TUEVDSUZJRUQQABIcChhTSUdOQVRVUkVfU1RZTEVfU1RBTkRBUkQQARIXChNTSUdOQVRVUkVfU1RZTEVfSFVCEAISJwojU0lHTkFUVVJFX1NUWUxFX1hfV0VCSE9PS19TSUdOQVRVUkUQAxIfChtTSUdOQVRVUkVfU1RZTEVfWF9TSUdOQVRVUkUQBCpUCglCb2R5U3R5bGUSGgoWQk9EWV9TVFlMRV9VTlNQRUNJRklFRBAAEhIKDkJPRFlfU1RZTEVfUkFXEAESFwoTQk9EWV9TVFlMRV9FTlZFTE9QRRACKoYCCgxTb3VyY2VTY2hlbWUSHQoZU09VUkNFX1NDSEVNRV9VTlNQRUNJRklFRBAAEhYKElNPVVJDRV9TQ0hFTUVfTk9ORRABEhUKEVNPVVJDRV9TQ0hFTUVfSFVCEAISHQoZU09VUkNFX1NDSEVNRV9YX1NJR05BVFVSRRADEiMKH1NPVVJDRV9TQ0hFTUVfU1RBTkRBUkRfV0VCSE9PS1MQBBIYChRTT1VSQ0VfU0NIRU1FX1NUUklQRRAFEhkKFVNPVVJDRV9TQ0hFTUVfU0hPUElGWRAGEhcKE1NPVVJDRV9TQ0hFTUVfU0xBQ0sQBxIWChJTT1VSQ0VfU0NIRU1FX0hNQUMQCCp+Cg1IbWFjQWxnb3JpdGhtEh4KGkhNQUNfQUxHT1JJVEhNX1VOU1BFQ0lGSUVEEAASFwoTSE1BQ19BTEdPUklUSE1fU0hBMRABEhkKFUhNQUNfQUxHT1JJVEhNX1NIQTI1NhACEhkKFUhNQUNfQUxHT1JJVEhNX1NIQTUxMhADKnIKEVNpZ25hdHVyZUVuY29kaW5nEiIKHlNJR05BVFVSRV9FTkNPRElOR19VTlNQRUNJRklFRBAAEhoKFlNJR05BVFVSRV9FTkNPRElOR19IRVgQARIdChlTSUdOQVRVUkVfRU5DT0RJTkdfQkFTRTY0EAIqfAoMQnJlYWtlclN0YXRlEh0KGUJSRUFLRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRCUkVBS0VSX1NUQVRFX0NMT1NFRBABEhYKEkJSRUFLRVJfU1RBVEVfT1BFThACEhsKF0JSRUFLRVJfU1RBVEVfSEFMRl9PUEVOEAMykRIKE1N1YnNjcmlwdGlvblNlcnZpY2USvgEKEkNyZWF0ZVN1YnNjcmlwdGlvbhImLnBvc3Rob3JuLnYxLkNyZWF0ZVN1YnNjcmlwdGlvblJlcXVlc3QaJy5wb3N0aG9ybi52MS5DcmVhdGVTdWJzY3JpcHRpb25SZXNwb25zZSJXiLUYAoLT5JMCTToMc3Vic2NyaXB0aW9uYgxzdWJzY3JpcHRpb24iLy92MS9hcHBsaWNhdGlvbnMve2FwcGxpY2F0aW9uX2lkfS9zdWJzY3JpcHRpb25zEr0BChhCYXRjaENyZWF0ZVN1YnNjcmlwdGlvbnMSLC5wb3N0aG9ybi52MS5CYXRjaENyZWF0ZVN1YnNjcmlwdGlvbnNSZXF1ZXN0Gi0ucG9zdGhvcm4udjEuQmF0Y2hDcmVhdGVTdWJzY3JpcHRpb25zUmVzcG9uc2UiRIi1GAKC0+STAjo6ASoiNS92MS9hcHBsaWNhdGlvbnMve2FwcGxpY2F0aW9uX2lkfS9zdWJzY3JpcHRpb25zOmJhdGNoEpsBCgpUZXN0RmlsdGVyEh4ucG9zdGhvcm4udjEuVGVzdEZpbHRlclJlcXVlc3QaHy5wb3N0aG9ybi52MS5UZXN0RmlsdGVyUmVzcG9uc2UiTJACAYi1GAOC0+STAj86ASoiOi92MS9hcHBsaWNhdGlvbnMve2FwcGxpY2F0aW9uX2lkfS9zdWJzY3JpcHRpb25zOnRlc3RGaWx0ZXISogEKEUxpc3RTdWJzY3JpcHRpb25zEiUucG9zdGhvcm4udjEuTGlzdFN1YnNjcmlwdGlvbnNSZXF1ZXN0GiYucG9zdGhvcm4udjEuTGlzdFN1YnNjcmlwdGlvbnNSZXNwb25zZSI+kAIBiLUYA4LT5JMCMRIvL3YxL2FwcGxpY2F0aW9ucy97YXBwbGljYXRpb25faWR9L3N1YnNjcmlwdGlvbnMSngEKD0dldFN1YnNjcmlwdGlvbhIjLnBvc3Rob3JuLnYxLkdldFN1YnNjcmlwdGlvblJlcXVlc3QaJC5wb3N0aG9ybi52MS5HZXRTdWJzY3JpcHRpb25SZXNwb25zZSJAkAIBiLUYA4LT5JMCM2IMc3Vic2NyaXB0aW9uEiMvdjEvc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfRL3AQoSVXBkYXRlU3Vic2NyaXB0aW9uEiYucG9zdGhvcm4udjEuVXBkYXRlU3Vic2NyaXB0aW9uUmVxdWVzdBonLnBvc3Rob3JuLnYxLlVwZGF0ZVN1YnNjcmlwdGlvblJlc3BvbnNlIo8BiLUYAoLT5JMChAE6DHN1YnNjcmlwdGlvblpBOgxzdWJzY3JpcHRpb25iDHN1YnNjcmlwdGlvbhojL3YxL3N1YnNjcmlwdGlvbnMve3N1YnNjcmlwdGlvbl9pZH1iDHN1YnNjcmlwdGlvbjIjL3YxL3N1YnNjcmlwdGlvbnMve3N1YnNjcmlwdGlvbl9pZH0SlgEKEkRlbGV0ZVN1YnNjcmlwdGlvbhImLnBvc3Rob3JuLnYxLkRlbGV0ZVN1YnNjcmlwdGlvblJlcXVlc3QaJy5wb3N0aG9ybi52MS5EZWxldGVTdWJzY3JpcHRpb25SZXNwb25zZSIviLUYAoLT5JMCJSojL3YxL3N1YnNjcmlwdGlvbnMve3N1YnNjcmlwdGlvbl9pZH0SrgEKEkVuYWJsZVN1YnNjcmlwdGlvbhImLnBvc3Rob3JuLnYxLkVuYWJsZVN1YnNjcmlwdGlvblJlcXVlc3QaJy5wb3N0aG9ybi52MS5FbmFibGVTdWJzY3JpcHRpb25SZXNwb25zZSJHiLUYAoLT5JMCPToBKmIMc3Vic2NyaXB0aW9uIiovdjEvc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfTplbmFibGUSsgEKE0Rpc2FibGVTdWJzY3JpcHRpb24SJy5wb3N0aG9ybi52MS5EaXNhYmxlU3Vic2NyaXB0aW9uUmVxdWVzdBooLnBvc3Rob3JuLnYxLkRpc2FibGVTdWJzY3JpcHRpb25SZXNwb25zZSJIiLUYAoLT5JMCPjoBKmIMc3Vic2NyaXB0aW9uIisvdjEvc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfTpkaXNhYmxlEqoBChFQYXVzZVN1YnNjcmlwdGlvbhIlLnBvc3Rob3JuLnYxLlBhdXNlU3Vic2NyaXB0aW9uUmVxdWVzdBomLnBvc3Rob3JuLnYxLlBhdXNlU3Vic2NyaXB0aW9uUmVzcG9uc2UiRoi1GAKC0+STAjw6ASpiDHN1YnNjcmlwdGlvbiIpL3YxL3N1YnNjcmlwdGlvbnMve3N1YnNjcmlwdGlvbl9pZH06cGF1c2USrgEKElJlc3VtZVN1YnNjcmlwdGlvbhImLnBvc3Rob3JuLnYxLlJlc3VtZVN1YnNjcmlwdGlvblJlcXVlc3QaJy5wb3N0aG9ybi52MS5SZXN1bWVTdWJzY3JpcHRpb25SZXNwb25zZSJHiLUYAoLT5JMCPToBKmIMc3Vic2NyaXB0aW9uIiovdjEvc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfTpyZXN1bWUSogEKDFJvdGF0ZVNlY3JldBIgLnBvc3Rob3JuLnYxLlJvdGF0ZVNlY3JldFJlcXVlc3QaIS5wb3N0aG9ybi52MS5Sb3RhdGVTZWNyZXRSZXNwb25zZSJNiLUYAoLT5JMCQzoBKmIMc3Vic2NyaXB0aW9uIjAvdjEvc3Vic2NyaXB0aW9ucy97c3Vic2NyaXB0aW9uX2lkfTpyb3RhdGVTZWNyZXQSmAEKEFRlc3RTdWJzY3JpcHRpb24SJC5wb3N0aG9ybi52MS5UZXN0U3Vic2NyaXB0aW9uUmVxdWVzdBolLnBvc3Rob3JuLnYxLlRlc3RTdWJzY3JpcHRpb25SZXNwb25zZSI3iLUYAoLT5JMCLToBKiIoL3YxL3N1YnNjcmlwdGlvbnMve3N1YnNjcmlwdGlvbl9pZH06dGVzdGIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_posthorn_v1_access, file_posthorn_v1_documentation, file_posthorn_v1_ingest]);
 
 /**
  * Verification of what comes in for one subscription.
@@ -36,7 +39,8 @@ export type Source = Message<"posthorn.v1.Source"> & {
   secret: string;
 
   /**
-   * The header that names the event type; default `x-webhook-event`, and `x-github-event` for the hub scheme.
+   * The header that names the event type; default by the scheme: `x-github-event` or `x-webhook-event` for hub, `x-shopify-topic` for Shopify,
+   * none for Stripe and Slack, whose bodies name it, and `x-webhook-event` otherwise.
    *
    * @generated from field: string event_type_header = 3;
    */
@@ -48,6 +52,35 @@ export type Source = Message<"posthorn.v1.Source"> & {
    * @generated from field: string default_event_type = 4;
    */
   defaultEventType: string;
+
+  /**
+   * For SOURCE_SCHEME_HMAC, which needs it, and for no other: the header that holds the signature, `x-acme-signature`. It may hold several, joined by
+   * commas or spaces; one that is right is enough.
+   *
+   * @generated from field: string signature_header = 5;
+   */
+  signatureHeader: string;
+
+  /**
+   * For SOURCE_SCHEME_HMAC; default SHA-256.
+   *
+   * @generated from field: posthorn.v1.HmacAlgorithm algorithm = 6;
+   */
+  algorithm: HmacAlgorithm;
+
+  /**
+   * For SOURCE_SCHEME_HMAC; default hexadecimal.
+   *
+   * @generated from field: posthorn.v1.SignatureEncoding encoding = 7;
+   */
+  encoding: SignatureEncoding;
+
+  /**
+   * For SOURCE_SCHEME_HMAC: what stands before every signature, `sha256=`; default nothing.
+   *
+   * @generated from field: string prefix = 8;
+   */
+  prefix: string;
 };
 
 /**
@@ -275,6 +308,17 @@ export type Subscription = Message<"posthorn.v1.Subscription"> & {
    * @generated from field: posthorn.v1.SubscriptionHealth health = 23;
    */
   health?: SubscriptionHealth | undefined;
+
+  /**
+   * Conditions on the event's `type`, `metadata` and `data` (its payload, if that is JSON), in the shape of the event:
+   * `{"data": {"amount": {"$gte": 100}}, "metadata": {"source": "api"}, "type": {"$startsWith": "order."}}`. A plain value must be equal. Operators: `$eq`
+   * `$neq` `$gt` `$gte` `$lt` `$lte` `$in` `$nin` `$exists` `$startsWith` `$endsWith` `$contains`, and `$not` `$or` `$and` around conditions. An array
+   * fulfils what one of its elements fulfils. At most 8 KiB, 100 clauses and 16 levels. An event that the filter does not take gives no delivery, and says
+   * which clause failed. Absent or `{}` = every event.
+   *
+   * @generated from field: google.protobuf.Struct filter = 24;
+   */
+  filter?: JsonObject | undefined;
 };
 
 /**
@@ -390,6 +434,27 @@ export type ListSubscriptionsRequest = Message<"posthorn.v1.ListSubscriptionsReq
    * @generated from field: string page_token = 3;
    */
   pageToken: string;
+
+  /**
+   * Those that want this event type, by name or wildcard, whatever their filters say.
+   *
+   * @generated from field: string event_type = 4;
+   */
+  eventType: string;
+
+  /**
+   * Those that are enabled, or those that are not.
+   *
+   * @generated from field: optional bool enabled = 5;
+   */
+  enabled?: boolean | undefined;
+
+  /**
+   * Those whose URL begins so.
+   *
+   * @generated from field: string url = 6;
+   */
+  url: string;
 };
 
 /**
@@ -548,6 +613,13 @@ export type EnableSubscriptionRequest = Message<"posthorn.v1.EnableSubscriptionR
    * @generated from field: string subscription_id = 1;
    */
   subscriptionId: string;
+
+  /**
+   * Refuses the change when the subscription has another etag by now; empty = whatever it is.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
 };
 
 /**
@@ -589,6 +661,13 @@ export type DisableSubscriptionRequest = Message<"posthorn.v1.DisableSubscriptio
    * @generated from field: string reason = 2;
    */
   reason: string;
+
+  /**
+   * Refuses the change when the subscription has another etag by now; empty = whatever it is.
+   *
+   * @generated from field: string etag = 3;
+   */
+  etag: string;
 };
 
 /**
@@ -623,6 +702,13 @@ export type PauseSubscriptionRequest = Message<"posthorn.v1.PauseSubscriptionReq
    * @generated from field: string subscription_id = 1;
    */
   subscriptionId: string;
+
+  /**
+   * Refuses the change when the subscription has another etag by now; empty = whatever it is.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
 };
 
 /**
@@ -657,6 +743,13 @@ export type ResumeSubscriptionRequest = Message<"posthorn.v1.ResumeSubscriptionR
    * @generated from field: string subscription_id = 1;
    */
   subscriptionId: string;
+
+  /**
+   * Refuses the change when the subscription has another etag by now; empty = whatever it is.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
 };
 
 /**
@@ -682,6 +775,318 @@ export type ResumeSubscriptionResponse = Message<"posthorn.v1.ResumeSubscription
  */
 export const ResumeSubscriptionResponseSchema: GenMessage<ResumeSubscriptionResponse> = /*@__PURE__*/
   messageDesc(file_posthorn_v1_subscription, 22);
+
+/**
+ * @generated from message posthorn.v1.BatchCreateSubscriptionsRequest
+ */
+export type BatchCreateSubscriptionsRequest = Message<"posthorn.v1.BatchCreateSubscriptionsRequest"> & {
+  /**
+   * @generated from field: string application_id = 1;
+   */
+  applicationId: string;
+
+  /**
+   * 1 to 1,000, each judged by itself.
+   *
+   * @generated from field: repeated posthorn.v1.Subscription subscriptions = 2;
+   */
+  subscriptions: Subscription[];
+};
+
+/**
+ * Describes the message posthorn.v1.BatchCreateSubscriptionsRequest.
+ * Use `create(BatchCreateSubscriptionsRequestSchema)` to create a new message.
+ */
+export const BatchCreateSubscriptionsRequestSchema: GenMessage<BatchCreateSubscriptionsRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_subscription, 23);
+
+/**
+ * @generated from message posthorn.v1.BatchCreateSubscriptionsResponse
+ */
+export type BatchCreateSubscriptionsResponse = Message<"posthorn.v1.BatchCreateSubscriptionsResponse"> & {
+  /**
+   * One per subscription, in the order of the request.
+   *
+   * @generated from field: repeated posthorn.v1.BatchCreateSubscriptionsResult results = 1;
+   */
+  results: BatchCreateSubscriptionsResult[];
+};
+
+/**
+ * Describes the message posthorn.v1.BatchCreateSubscriptionsResponse.
+ * Use `create(BatchCreateSubscriptionsResponseSchema)` to create a new message.
+ */
+export const BatchCreateSubscriptionsResponseSchema: GenMessage<BatchCreateSubscriptionsResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_subscription, 24);
+
+/**
+ * @generated from message posthorn.v1.BatchCreateSubscriptionsResult
+ */
+export type BatchCreateSubscriptionsResult = Message<"posthorn.v1.BatchCreateSubscriptionsResult"> & {
+  /**
+   * @generated from oneof posthorn.v1.BatchCreateSubscriptionsResult.result
+   */
+  result: {
+    /**
+     * With its secret, this once, when that was generated.
+     *
+     * @generated from field: posthorn.v1.Subscription created = 1;
+     */
+    value: Subscription;
+    case: "created";
+  } | {
+    /**
+     * @generated from field: posthorn.v1.Refusal refused = 2;
+     */
+    value: Refusal;
+    case: "refused";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message posthorn.v1.BatchCreateSubscriptionsResult.
+ * Use `create(BatchCreateSubscriptionsResultSchema)` to create a new message.
+ */
+export const BatchCreateSubscriptionsResultSchema: GenMessage<BatchCreateSubscriptionsResult> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_subscription, 25);
+
+/**
+ * @generated from message posthorn.v1.TestFilterRequest
+ */
+export type TestFilterRequest = Message<"posthorn.v1.TestFilterRequest"> & {
+  /**
+   * @generated from field: string application_id = 1;
+   */
+  applicationId: string;
+
+  /**
+   * As `Subscription.filter`.
+   *
+   * @generated from field: google.protobuf.Struct filter = 2;
+   */
+  filter?: JsonObject | undefined;
+
+  /**
+   * @generated from field: posthorn.v1.FilteredEvent event = 3;
+   */
+  event?: FilteredEvent | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.TestFilterRequest.
+ * Use `create(TestFilterRequestSchema)` to create a new message.
+ */
+export const TestFilterRequestSchema: GenMessage<TestFilterRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_subscription, 26);
+
+/**
+ * What a filter looks at.
+ *
+ * @generated from message posthorn.v1.FilteredEvent
+ */
+export type FilteredEvent = Message<"posthorn.v1.FilteredEvent"> & {
+  /**
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * The payload; absent = one that is not JSON.
+   *
+   * @generated from field: google.protobuf.Value data = 2;
+   */
+  data?: Value | undefined;
+
+  /**
+   * @generated from field: map<string, string> metadata = 3;
+   */
+  metadata: { [key: string]: string };
+};
+
+/**
+ * Describes the message posthorn.v1.FilteredEvent.
+ * Use `create(FilteredEventSchema)` to create a new message.
+ */
+export const FilteredEventSchema: GenMessage<FilteredEvent> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_subscription, 27);
+
+/**
+ * @generated from message posthorn.v1.TestFilterResponse
+ */
+export type TestFilterResponse = Message<"posthorn.v1.TestFilterResponse"> & {
+  /**
+   * @generated from field: bool matches = 1;
+   */
+  matches: boolean;
+
+  /**
+   * The first clause that fails; absent when the filter takes the event.
+   *
+   * @generated from field: posthorn.v1.FailedClause failed_clause = 2;
+   */
+  failedClause?: FailedClause | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.TestFilterResponse.
+ * Use `create(TestFilterResponseSchema)` to create a new message.
+ */
+export const TestFilterResponseSchema: GenMessage<TestFilterResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_subscription, 28);
+
+/**
+ * Why a filter does not take an event.
+ *
+ * @generated from message posthorn.v1.FailedClause
+ */
+export type FailedClause = Message<"posthorn.v1.FailedClause"> & {
+  /**
+   * Where in the event, `data.customer.country`; `[*]` stands for the elements of an array.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * `$gte`
+   *
+   * @generated from field: string operator = 2;
+   */
+  operator: string;
+
+  /**
+   * What the filter asks for there, as JSON, shortened.
+   *
+   * @generated from field: string expected = 3;
+   */
+  expected: string;
+
+  /**
+   * What the event has there, as JSON, shortened; empty = nothing.
+   *
+   * @generated from field: string actual = 4;
+   */
+  actual: string;
+};
+
+/**
+ * Describes the message posthorn.v1.FailedClause.
+ * Use `create(FailedClauseSchema)` to create a new message.
+ */
+export const FailedClauseSchema: GenMessage<FailedClause> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_subscription, 29);
+
+/**
+ * @generated from message posthorn.v1.RotateSecretRequest
+ */
+export type RotateSecretRequest = Message<"posthorn.v1.RotateSecretRequest"> & {
+  /**
+   * @generated from field: string subscription_id = 1;
+   */
+  subscriptionId: string;
+
+  /**
+   * The new secret. Absent or `generate` = one is made, which is then answered this once.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+
+  /**
+   * How long the secrets of today go on signing, if they do not end before: 0 to 604,800 (7 days); default 86,400 (24 hours). 0 ends all of them at once.
+   *
+   * @generated from field: optional int32 overlap_seconds = 3;
+   */
+  overlapSeconds?: number | undefined;
+
+  /**
+   * Refuses the rotation when the subscription has another etag by now; empty = rotate whatever it is.
+   *
+   * @generated from field: string etag = 4;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message posthorn.v1.RotateSecretRequest.
+ * Use `create(RotateSecretRequestSchema)` to create a new message.
+ */
+export const RotateSecretRequestSchema: GenMessage<RotateSecretRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_subscription, 30);
+
+/**
+ * @generated from message posthorn.v1.RotateSecretResponse
+ */
+export type RotateSecretResponse = Message<"posthorn.v1.RotateSecretResponse"> & {
+  /**
+   * @generated from field: posthorn.v1.Subscription subscription = 1;
+   */
+  subscription?: Subscription | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.RotateSecretResponse.
+ * Use `create(RotateSecretResponseSchema)` to create a new message.
+ */
+export const RotateSecretResponseSchema: GenMessage<RotateSecretResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_subscription, 31);
+
+/**
+ * @generated from message posthorn.v1.TestSubscriptionRequest
+ */
+export type TestSubscriptionRequest = Message<"posthorn.v1.TestSubscriptionRequest"> & {
+  /**
+   * @generated from field: string subscription_id = 1;
+   */
+  subscriptionId: string;
+
+  /**
+   * The event type; default `webhook.test`.
+   *
+   * @generated from field: string type = 2;
+   */
+  type: string;
+
+  /**
+   * The payload, any JSON value; default a small example.
+   *
+   * @generated from field: google.protobuf.Value data = 3;
+   */
+  data?: Value | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.TestSubscriptionRequest.
+ * Use `create(TestSubscriptionRequestSchema)` to create a new message.
+ */
+export const TestSubscriptionRequestSchema: GenMessage<TestSubscriptionRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_subscription, 32);
+
+/**
+ * @generated from message posthorn.v1.TestSubscriptionResponse
+ */
+export type TestSubscriptionResponse = Message<"posthorn.v1.TestSubscriptionResponse"> & {
+  /**
+   * `evt_…`
+   *
+   * @generated from field: string event_id = 1;
+   */
+  eventId: string;
+
+  /**
+   * `dlv_…`: read it to see how the attempt went.
+   *
+   * @generated from field: string delivery_id = 2;
+   */
+  deliveryId: string;
+};
+
+/**
+ * Describes the message posthorn.v1.TestSubscriptionResponse.
+ * Use `create(TestSubscriptionResponseSchema)` to create a new message.
+ */
+export const TestSubscriptionResponseSchema: GenMessage<TestSubscriptionResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_subscription, 33);
 
 /**
  * One more signature header, for receivers that exist already. All are HMAC-SHA256 over the body alone.
@@ -819,6 +1224,36 @@ export const SourceScheme = {
    * @generated from enum value: SOURCE_SCHEME_STANDARD_WEBHOOKS = 4;
    */
   STANDARD_WEBHOOKS: 4,
+
+  /**
+   * `Stripe-Signature: t=<unix seconds>,v1=<hex>`, within five minutes. The event type is the body's `type`, the sender's own id its `id`.
+   *
+   * @generated from enum value: SOURCE_SCHEME_STRIPE = 5;
+   */
+  STRIPE: 5,
+
+  /**
+   * `X-Shopify-Hmac-Sha256: <base64>`. The event type is `X-Shopify-Topic` with dots for its slashes.
+   *
+   * @generated from enum value: SOURCE_SCHEME_SHOPIFY = 6;
+   */
+  SHOPIFY: 6,
+
+  /**
+   * `X-Slack-Signature: v0=<hex>` with `X-Slack-Request-Timestamp`, within five minutes. The event type is that of the body's `event`. The challenge by
+   * which Slack verifies an address is answered.
+   *
+   * @generated from enum value: SOURCE_SCHEME_SLACK = 7;
+   */
+  SLACK: 7,
+
+  /**
+   * An HMAC over the body in a header of the sender's choice: `signature_header`, `algorithm`, `encoding` and `prefix`. It covers no time: what was once
+   * sent can be sent again by whoever saw it.
+   *
+   * @generated from enum value: SOURCE_SCHEME_HMAC = 8;
+   */
+  HMAC: 8,
 } as const;
 
 /**
@@ -833,6 +1268,89 @@ export type SourceScheme = (typeof SourceScheme)[keyof typeof SourceScheme] | Un
  */
 export const SourceSchemeSchema: GenEnum<SourceScheme> = /*@__PURE__*/
   enumDesc(file_posthorn_v1_subscription, 2);
+
+/**
+ * The hash of a HMAC.
+ *
+ * @generated from enum posthorn.v1.HmacAlgorithm
+ */
+export const HmacAlgorithm = {
+  /**
+   * SHA-256.
+   *
+   * @generated from enum value: HMAC_ALGORITHM_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: HMAC_ALGORITHM_SHA1 = 1;
+   */
+  SHA1: 1,
+
+  /**
+   * @generated from enum value: HMAC_ALGORITHM_SHA256 = 2;
+   */
+  SHA256: 2,
+
+  /**
+   * @generated from enum value: HMAC_ALGORITHM_SHA512 = 3;
+   */
+  SHA512: 3,
+} as const;
+
+/**
+ * The hash of a HMAC.
+ *
+ * @generated from enum posthorn.v1.HmacAlgorithm
+ */
+export type HmacAlgorithm = (typeof HmacAlgorithm)[keyof typeof HmacAlgorithm] | UnknownEnum;
+
+/**
+ * Describes the enum posthorn.v1.HmacAlgorithm.
+ */
+export const HmacAlgorithmSchema: GenEnum<HmacAlgorithm> = /*@__PURE__*/
+  enumDesc(file_posthorn_v1_subscription, 3);
+
+/**
+ * How the bytes of a signature are written.
+ *
+ * @generated from enum posthorn.v1.SignatureEncoding
+ */
+export const SignatureEncoding = {
+  /**
+   * Hexadecimal.
+   *
+   * @generated from enum value: SIGNATURE_ENCODING_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * In either case.
+   *
+   * @generated from enum value: SIGNATURE_ENCODING_HEX = 1;
+   */
+  HEX: 1,
+
+  /**
+   * With its padding.
+   *
+   * @generated from enum value: SIGNATURE_ENCODING_BASE64 = 2;
+   */
+  BASE64: 2,
+} as const;
+
+/**
+ * How the bytes of a signature are written.
+ *
+ * @generated from enum posthorn.v1.SignatureEncoding
+ */
+export type SignatureEncoding = (typeof SignatureEncoding)[keyof typeof SignatureEncoding] | UnknownEnum;
+
+/**
+ * Describes the enum posthorn.v1.SignatureEncoding.
+ */
+export const SignatureEncodingSchema: GenEnum<SignatureEncoding> = /*@__PURE__*/
+  enumDesc(file_posthorn_v1_subscription, 4);
 
 /**
  * Whether requests to an endpoint are held back because they fail.
@@ -878,7 +1396,7 @@ export type BreakerState = (typeof BreakerState)[keyof typeof BreakerState] | Un
  * Describes the enum posthorn.v1.BreakerState.
  */
 export const BreakerStateSchema: GenEnum<BreakerState> = /*@__PURE__*/
-  enumDesc(file_posthorn_v1_subscription, 3);
+  enumDesc(file_posthorn_v1_subscription, 5);
 
 /**
  * Where to send, and what.
@@ -897,7 +1415,27 @@ export const SubscriptionService: GenService<{
     output: typeof CreateSubscriptionResponseSchema;
   },
   /**
-   * Lists the subscriptions of an application, newest first.
+   * Creates up to 1,000 subscriptions in an application. One that is refused fails alone.
+   *
+   * @generated from rpc posthorn.v1.SubscriptionService.BatchCreateSubscriptions
+   */
+  batchCreateSubscriptions: {
+    methodKind: "unary";
+    input: typeof BatchCreateSubscriptionsRequestSchema;
+    output: typeof BatchCreateSubscriptionsResponseSchema;
+  },
+  /**
+   * Says whether a filter takes an event, and if not, which clause fails. Nothing is stored or sent.
+   *
+   * @generated from rpc posthorn.v1.SubscriptionService.TestFilter
+   */
+  testFilter: {
+    methodKind: "unary";
+    input: typeof TestFilterRequestSchema;
+    output: typeof TestFilterResponseSchema;
+  },
+  /**
+   * Lists the subscriptions of an application, newest first. With conditions a page may hold fewer than asked for, or none, and others still follow.
    *
    * @generated from rpc posthorn.v1.SubscriptionService.ListSubscriptions
    */
@@ -975,6 +1513,28 @@ export const SubscriptionService: GenService<{
     methodKind: "unary";
     input: typeof ResumeSubscriptionRequestSchema;
     output: typeof ResumeSubscriptionResponseSchema;
+  },
+  /**
+   * Gives a subscription a new signing secret. The old ones go on signing beside it for a while, so that receivers can change over: `webhook-signature`
+   * holds a signature of each. The headers of the other signature styles hold one signature, at once that of the new secret.
+   *
+   * @generated from rpc posthorn.v1.SubscriptionService.RotateSecret
+   */
+  rotateSecret: {
+    methodKind: "unary";
+    input: typeof RotateSecretRequestSchema;
+    output: typeof RotateSecretResponseSchema;
+  },
+  /**
+   * Sends an event to one subscription alone, the way everything else goes that comes in for it. Refused (FAILED_PRECONDITION) when the subscription is
+   * disabled or its filter does not take the event.
+   *
+   * @generated from rpc posthorn.v1.SubscriptionService.TestSubscription
+   */
+  testSubscription: {
+    methodKind: "unary";
+    input: typeof TestSubscriptionRequestSchema;
+    output: typeof TestSubscriptionResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_posthorn_v1_subscription, 0);

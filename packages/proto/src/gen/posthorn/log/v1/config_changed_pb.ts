@@ -10,6 +10,8 @@ import type { Actor } from "./actor_pb.ts";
 import { file_posthorn_log_v1_actor } from "./actor_pb.ts";
 import type { Application } from "../../v1/application_pb.ts";
 import { file_posthorn_v1_application } from "../../v1/application_pb.ts";
+import type { EventType } from "../../v1/event_type_pb.ts";
+import { file_posthorn_v1_event_type } from "../../v1/event_type_pb.ts";
 import type { Key } from "../../v1/key_pb.ts";
 import { file_posthorn_v1_key } from "../../v1/key_pb.ts";
 import type { Subscription } from "../../v1/subscription_pb.ts";
@@ -22,7 +24,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file posthorn/log/v1/config_changed.proto.
  */
 export const file_posthorn_log_v1_config_changed: GenFile = /*@__PURE__*/
-  fileDesc("CiRwb3N0aG9ybi9sb2cvdjEvY29uZmlnX2NoYW5nZWQucHJvdG8SD3Bvc3Rob3JuLmxvZy52MSKoAwoNQ29uZmlnQ2hhbmdlZBIRCgllbnRpdHlfaWQYASABKAkSGAoQZXhwZWN0ZWRfdmVyc2lvbhgCIAEoAxIRCgljaGFuZ2VfaWQYAyABKAkSLgoKY2hhbmdlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoFYWN0b3IYBSABKAsyFi5wb3N0aG9ybi5sb2cudjEuQWN0b3ISOAoLYXBwbGljYXRpb24YBiABKAsyIS5wb3N0aG9ybi5sb2cudjEuQXBwbGljYXRpb25TdGF0ZUgAEigKA2tleRgHIAEoCzIZLnBvc3Rob3JuLmxvZy52MS5LZXlTdGF0ZUgAEjoKDHN1YnNjcmlwdGlvbhgIIAEoCzIiLnBvc3Rob3JuLmxvZy52MS5TdWJzY3JpcHRpb25TdGF0ZUgAEisKB2RlbGV0ZWQYCSABKAsyGC5wb3N0aG9ybi5sb2cudjEuRGVsZXRlZEgAEioKBHRhc2sYCiABKAsyGi5wb3N0aG9ybi5sb2cudjEuVGFza1N0YXRlSABCBwoFc3RhdGUiQQoQQXBwbGljYXRpb25TdGF0ZRItCgthcHBsaWNhdGlvbhgBIAEoCzIYLnBvc3Rob3JuLnYxLkFwcGxpY2F0aW9uIj0KCEtleVN0YXRlEh0KA2tleRgBIAEoCzIQLnBvc3Rob3JuLnYxLktleRISCgp0b2tlbl9oYXNoGAIgASgJIowBChFTdWJzY3JpcHRpb25TdGF0ZRIvCgxzdWJzY3JpcHRpb24YASABKAsyGS5wb3N0aG9ybi52MS5TdWJzY3JpcHRpb24SLwoHc2VjcmV0cxgCIAMoCzIeLnBvc3Rob3JuLmxvZy52MS5TaWduaW5nU2VjcmV0EhUKDXNvdXJjZV9zZWNyZXQYAyABKAkiLAoJVGFza1N0YXRlEh8KBHRhc2sYASABKAsyES5wb3N0aG9ybi52MS5UYXNrIlIKDVNpZ25pbmdTZWNyZXQSEQoJZW5jcnlwdGVkGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIi8KB0RlbGV0ZWQSDAoEa2luZBgBIAEoCRIWCg5hcHBsaWNhdGlvbl9pZBgCIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp, file_posthorn_log_v1_actor, file_posthorn_v1_application, file_posthorn_v1_key, file_posthorn_v1_subscription, file_posthorn_v1_task]);
+  fileDesc("CiRwb3N0aG9ybi9sb2cvdjEvY29uZmlnX2NoYW5nZWQucHJvdG8SD3Bvc3Rob3JuLmxvZy52MSKKBAoNQ29uZmlnQ2hhbmdlZBIRCgllbnRpdHlfaWQYASABKAkSGAoQZXhwZWN0ZWRfdmVyc2lvbhgCIAEoAxIRCgljaGFuZ2VfaWQYAyABKAkSLgoKY2hhbmdlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoFYWN0b3IYBSABKAsyFi5wb3N0aG9ybi5sb2cudjEuQWN0b3ISKQoHY29tbWFuZBgUIAEoCzIYLnBvc3Rob3JuLmxvZy52MS5Db21tYW5kEjgKC2FwcGxpY2F0aW9uGAYgASgLMiEucG9zdGhvcm4ubG9nLnYxLkFwcGxpY2F0aW9uU3RhdGVIABIoCgNrZXkYByABKAsyGS5wb3N0aG9ybi5sb2cudjEuS2V5U3RhdGVIABI6CgxzdWJzY3JpcHRpb24YCCABKAsyIi5wb3N0aG9ybi5sb2cudjEuU3Vic2NyaXB0aW9uU3RhdGVIABIrCgdkZWxldGVkGAkgASgLMhgucG9zdGhvcm4ubG9nLnYxLkRlbGV0ZWRIABIqCgR0YXNrGAogASgLMhoucG9zdGhvcm4ubG9nLnYxLlRhc2tTdGF0ZUgAEjUKCmV2ZW50X3R5cGUYCyABKAsyHy5wb3N0aG9ybi5sb2cudjEuRXZlbnRUeXBlU3RhdGVIAEIHCgVzdGF0ZSIoCgdDb21tYW5kEgwKBG5hbWUYASABKAkSDwoHY29udGVudBgCIAEoCSJBChBBcHBsaWNhdGlvblN0YXRlEi0KC2FwcGxpY2F0aW9uGAEgASgLMhgucG9zdGhvcm4udjEuQXBwbGljYXRpb24iPQoIS2V5U3RhdGUSHQoDa2V5GAEgASgLMhAucG9zdGhvcm4udjEuS2V5EhIKCnRva2VuX2hhc2gYAiABKAkirwEKEVN1YnNjcmlwdGlvblN0YXRlEi8KDHN1YnNjcmlwdGlvbhgBIAEoCzIZLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbhIvCgdzZWNyZXRzGAIgAygLMh4ucG9zdGhvcm4ubG9nLnYxLlNpZ25pbmdTZWNyZXQSFQoNc291cmNlX3NlY3JldBgDIAEoCRIhChlzb3VyY2Vfc2VjcmV0X2ZpbmdlcnByaW50GAQgASgJIiwKCVRhc2tTdGF0ZRIfCgR0YXNrGAEgASgLMhEucG9zdGhvcm4udjEuVGFzayI8Cg5FdmVudFR5cGVTdGF0ZRIqCgpldmVudF90eXBlGAEgASgLMhYucG9zdGhvcm4udjEuRXZlbnRUeXBlImcKDVNpZ25pbmdTZWNyZXQSEQoJZW5jcnlwdGVkGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2ZpbmdlcnByaW50GAMgASgJIi8KB0RlbGV0ZWQSDAoEa2luZBgBIAEoCRIWCg5hcHBsaWNhdGlvbl9pZBgCIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp, file_posthorn_log_v1_actor, file_posthorn_v1_application, file_posthorn_v1_event_type, file_posthorn_v1_key, file_posthorn_v1_subscription, file_posthorn_v1_task]);
 
 /**
  * Topic `config`, key = entity id, one partition: the full new state of an entity.
@@ -61,6 +63,14 @@ export type ConfigChanged = Message<"posthorn.log.v1.ConfigChanged"> & {
   actor?: Actor | undefined;
 
   /**
+   * The request that it carries out, when its caller gave it a key; absent = none. A change that repeats one of the
+   * `COMMAND_RECORDS` records before it takes no effect.
+   *
+   * @generated from field: posthorn.log.v1.Command command = 20;
+   */
+  command?: Command | undefined;
+
+  /**
    * @generated from oneof posthorn.log.v1.ConfigChanged.state
    */
   state: {
@@ -95,6 +105,12 @@ export type ConfigChanged = Message<"posthorn.log.v1.ConfigChanged"> & {
      */
     value: TaskState;
     case: "task";
+  } | {
+    /**
+     * @generated from field: posthorn.log.v1.EventTypeState event_type = 11;
+     */
+    value: EventTypeState;
+    case: "eventType";
   } | { case: undefined; value?: undefined };
 };
 
@@ -104,6 +120,34 @@ export type ConfigChanged = Message<"posthorn.log.v1.ConfigChanged"> & {
  */
 export const ConfigChangedSchema: GenMessage<ConfigChanged> = /*@__PURE__*/
   messageDesc(file_posthorn_log_v1_config_changed, 0);
+
+/**
+ * A request with an idempotency key.
+ *
+ * @generated from message posthorn.log.v1.Command
+ */
+export type Command = Message<"posthorn.log.v1.Command"> & {
+  /**
+   * The same for the same caller, method and key.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * `v1:kid:<base64>`: HMAC-SHA256 of a digest of what was asked for, under a pepper derived from the encryption key `kid`. Two requests with one key and other contents differ.
+   *
+   * @generated from field: string content = 2;
+   */
+  content: string;
+};
+
+/**
+ * Describes the message posthorn.log.v1.Command.
+ * Use `create(CommandSchema)` to create a new message.
+ */
+export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
+  messageDesc(file_posthorn_log_v1_config_changed, 1);
 
 /**
  * @generated from message posthorn.log.v1.ApplicationState
@@ -120,7 +164,7 @@ export type ApplicationState = Message<"posthorn.log.v1.ApplicationState"> & {
  * Use `create(ApplicationStateSchema)` to create a new message.
  */
 export const ApplicationStateSchema: GenMessage<ApplicationState> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_config_changed, 1);
+  messageDesc(file_posthorn_log_v1_config_changed, 2);
 
 /**
  * @generated from message posthorn.log.v1.KeyState
@@ -144,7 +188,7 @@ export type KeyState = Message<"posthorn.log.v1.KeyState"> & {
  * Use `create(KeyStateSchema)` to create a new message.
  */
 export const KeyStateSchema: GenMessage<KeyState> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_config_changed, 2);
+  messageDesc(file_posthorn_log_v1_config_changed, 3);
 
 /**
  * `subscription` has its `secret` and `source.secret` empty; they are here, encrypted.
@@ -170,6 +214,13 @@ export type SubscriptionState = Message<"posthorn.log.v1.SubscriptionState"> & {
    * @generated from field: string source_secret = 3;
    */
   sourceSecret: string;
+
+  /**
+   * As `SigningSecret.fingerprint`.
+   *
+   * @generated from field: string source_secret_fingerprint = 4;
+   */
+  sourceSecretFingerprint: string;
 };
 
 /**
@@ -177,7 +228,7 @@ export type SubscriptionState = Message<"posthorn.log.v1.SubscriptionState"> & {
  * Use `create(SubscriptionStateSchema)` to create a new message.
  */
 export const SubscriptionStateSchema: GenMessage<SubscriptionState> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_config_changed, 3);
+  messageDesc(file_posthorn_log_v1_config_changed, 4);
 
 /**
  * @generated from message posthorn.log.v1.TaskState
@@ -194,7 +245,24 @@ export type TaskState = Message<"posthorn.log.v1.TaskState"> & {
  * Use `create(TaskStateSchema)` to create a new message.
  */
 export const TaskStateSchema: GenMessage<TaskState> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_config_changed, 4);
+  messageDesc(file_posthorn_log_v1_config_changed, 5);
+
+/**
+ * @generated from message posthorn.log.v1.EventTypeState
+ */
+export type EventTypeState = Message<"posthorn.log.v1.EventTypeState"> & {
+  /**
+   * @generated from field: posthorn.v1.EventType event_type = 1;
+   */
+  eventType?: EventType | undefined;
+};
+
+/**
+ * Describes the message posthorn.log.v1.EventTypeState.
+ * Use `create(EventTypeStateSchema)` to create a new message.
+ */
+export const EventTypeStateSchema: GenMessage<EventTypeState> = /*@__PURE__*/
+  messageDesc(file_posthorn_log_v1_config_changed, 6);
 
 /**
  * @generated from message posthorn.log.v1.SigningSecret
@@ -213,6 +281,13 @@ export type SigningSecret = Message<"posthorn.log.v1.SigningSecret"> & {
    * @generated from field: google.protobuf.Timestamp expires_at = 2;
    */
   expiresAt?: Timestamp | undefined;
+
+  /**
+   * A keyed digest of the secret and its place: tells one secret from another, and nothing else about it. Empty = written before there were any.
+   *
+   * @generated from field: string fingerprint = 3;
+   */
+  fingerprint: string;
 };
 
 /**
@@ -220,7 +295,7 @@ export type SigningSecret = Message<"posthorn.log.v1.SigningSecret"> & {
  * Use `create(SigningSecretSchema)` to create a new message.
  */
 export const SigningSecretSchema: GenMessage<SigningSecret> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_config_changed, 5);
+  messageDesc(file_posthorn_log_v1_config_changed, 7);
 
 /**
  * @generated from message posthorn.log.v1.Deleted
@@ -242,5 +317,5 @@ export type Deleted = Message<"posthorn.log.v1.Deleted"> & {
  * Use `create(DeletedSchema)` to create a new message.
  */
 export const DeletedSchema: GenMessage<Deleted> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_config_changed, 6);
+  messageDesc(file_posthorn_log_v1_config_changed, 8);
 
