@@ -1,11 +1,10 @@
-import { execFile } from "node:child_process"
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { promisify } from "node:util"
 import { eventually } from "@posthorn/testkit"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { apiOf } from "./api.ts"
 import { startStandalone, type Installation } from "./installation.ts"
+import { commandsOf, paste } from "./pasted-commands.ts"
 
 const ROOT = join(import.meta.dirname, "../..")
 let posthorn: Installation
@@ -15,22 +14,16 @@ beforeAll(async () => {
 })
 afterAll(() => posthorn.stop())
 
-/** Runs shell as it would be pasted, in the folder in which Posthorn was started. */
-async function paste(script: string): Promise<string> {
-  const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", script], { cwd: posthorn.directory, timeout: 60_000 })
-  return stdout
-}
-
 test("the curl that the start prints is delivered to the test receiver and visible in the list of deliveries", async () => {
   const curls = posthorn
     .output()
     .split("\n")
     .filter((line) => line.startsWith("  curl "))
   expect(curls).toHaveLength(2)
-  expect(JSON.parse(await paste(curls[0] ?? ""))).toMatchObject({ id: expect.stringMatching(/^evt_/) })
+  expect(JSON.parse(await paste(curls[0] ?? "", posthorn))).toMatchObject({ id: expect.stringMatching(/^evt_/) })
   const list = await eventually(
     async () => {
-      const answer = await paste(curls[1] ?? "")
+      const answer = await paste(curls[1] ?? "", posthorn)
       expect(JSON.parse(answer)).toMatchObject({ deliveries: [{ state: "delivered", lastStatusCode: 200, eventType: "test.ping" }] })
       return answer
     },
@@ -40,11 +33,9 @@ test("the curl that the start prints is delivered to the test receiver and visib
 })
 
 test("the commands of the README do what it says", async () => {
-  const readme = await readFile(join(ROOT, "README.md"), "utf8")
-  const blocks = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, text = ""]) => text).filter((text) => text.includes("curl"))
-  expect(blocks).toHaveLength(3)
-  const script = blocks.join("\n").replaceAll("http://127.0.0.1:8080", posthorn.httpUrl)
-  const output = await paste(`${script}\necho; echo "application $APP"`)
+  const commands = commandsOf(await readFile(join(ROOT, "README.md"), "utf8"))
+  expect(commands).toHaveLength(3)
+  const output = await paste(`${commands.join("\n")}\necho; echo "application $APP"`, posthorn)
   const application = /application (app_\w+)/.exec(output)?.[1]
   const operator = apiOf(posthorn, posthorn.adminKey)
   await eventually(
