@@ -31,7 +31,7 @@ export default defineConfig({
         test: {
           ...heavy,
           name: "integration",
-          include: ["test/{integration,e2e}/**/*.test.ts"],
+          include: ["test/{integration,e2e,conformance}/**/*.test.ts"],
           exclude: ["**/node_modules/**", WITH_KAFKA],
           sequence: { groupOrder: 2 },
         },

@@ -11,6 +11,7 @@ import { isolation, VARIANTS } from "./lanes/isolation.ts"
 import { latency } from "./lanes/latency.ts"
 import { memory } from "./lanes/memory.ts"
 import { retry } from "./lanes/retry.ts"
+import { subscriptions } from "./lanes/subscriptions.ts"
 
 type Lane = (variants: readonly string[]) => Promise<readonly Verdict[]>
 
@@ -25,6 +26,7 @@ const LANES: Readonly<Record<string, Lane>> = {
   isolation,
   retry,
   memory,
+  subscriptions,
   idle,
 }
 

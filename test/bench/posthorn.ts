@@ -2,9 +2,14 @@ import { randomBytes } from "node:crypto"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { EventLog } from "@posthorn/log"
 import { startEmbeddedPostgres } from "@posthorn/store/embedded"
+import { openBenchLog, PARTITIONS } from "./bench-log.ts"
 import { readMetrics, type Metrics } from "./metrics.ts"
 import { newTopicPrefix, startRole } from "./role.ts"
+
+/** A service that reads a million subscriptions is ready when it has read them. */
+const READY_MS = 300_000
 
 export interface RunningPosthorn {
   readonly httpPort: number
@@ -34,7 +39,9 @@ export interface RunningGateway extends RunningPosthorn {
   /** Of the log. */
   readonly postgresUrl: string
   /** Starts the delivery service on the same log. Stop it before the gateway. */
-  startDelivery(): Promise<{ stop(): Promise<void> }>
+  startDelivery(): Promise<{ readonly pid: number; stop(): Promise<void> }>
+  /** The log itself, to put records into. Close it before the gateway is stopped. */
+  openLog(): Promise<EventLog>
 }
 
 /** The gateway alone with its log: what accepting costs, without what other processes make of it. */
@@ -42,9 +49,11 @@ export async function startGateway(): Promise<RunningGateway> {
   const dataDir = await mkdtemp(join(tmpdir(), "posthorn-bench-"))
   const postgres = await startEmbeddedPostgres({ dataDir })
   const adminKey = randomBytes(24).toString("hex")
+  const topicPrefix = newTopicPrefix()
   const shared = {
     POSTHORN_HOST: "127.0.0.1",
-    POSTHORN_TOPIC_PREFIX: newTopicPrefix(),
+    POSTHORN_TOPIC_PREFIX: topicPrefix,
+    POSTHORN_PARTITIONS: `${PARTITIONS}`,
     POSTHORN_POSTGRES_URL: postgres.url,
     POSTHORN_ENCRYPTION_KEYS: `k1:${randomBytes(32).toString("base64")}`,
     POSTHORN_ALLOW_PRIVATE_NETWORKS: "loopback",
@@ -59,7 +68,8 @@ export async function startGateway(): Promise<RunningGateway> {
     grpcPort: Number(new URL(`http://${grpcAddress}`).port),
     pid: running.pid,
     postgresUrl: postgres.url,
-    startDelivery: () => startRole("delivery", { env: shared, ready: /(delivery started)/ }),
+    startDelivery: () => startRole("delivery", { env: shared, ready: /(delivery started)/, readyMs: READY_MS }),
+    openLog: () => openBenchLog({ topicPrefix, postgresUrl: postgres.url }),
     stop: () =>
       running
         .stop()

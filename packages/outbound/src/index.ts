@@ -1,3 +1,5 @@
 export * from "./attempt-sender.ts"
 export { type AddressPolicy, addressPolicy, type PolicySettings } from "./guard/address-policy.ts"
+export { isIn } from "./guard/address-class.ts"
+export { networksOf } from "./guard/networks.ts"
 export { judgeUrl, type UrlJudgement, urlJudge, type UrlRule } from "./guard/url-rules.ts"

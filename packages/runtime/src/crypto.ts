@@ -7,11 +7,11 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 /** Node's own primitives. Keys are `KeyObject`s: preparing one costs as much as several signatures, using it again nothing. */
 export function createCrypto() {
   return {
-    hmacSha256(secret: Uint8Array) {
+    hmac(hash: "sha1" | "sha256" | "sha512", secret: Uint8Array) {
       const key = createSecretKey(secret)
       return {
         digest(parts: readonly Uint8Array[], encoding: "base64" | "hex"): string {
-          const mac = createHmac("sha256", key)
+          const mac = createHmac(hash, key)
           for (const part of parts) mac.update(part)
           return mac.digest(encoding)
         },

@@ -57,6 +57,16 @@ export const duration: Parser<number> = {
   },
 }
 
+/** How many of something there may be in how many seconds. */
+export const rate: Parser<{ readonly count: number; readonly periodSeconds: number }> = {
+  expects: "count/seconds (1000/60), from 1/3600 to 1000000/1",
+  parse: (given) => {
+    const [, countText, secondsText] = /^(\d{1,7})\/(\d{1,4})$/.exec(given) ?? []
+    const [count, periodSeconds] = [Number(countText), Number(secondsText)]
+    return count >= 1 && count <= 1_000_000 && periodSeconds >= 1 && periodSeconds <= 3600 ? { count, periodSeconds } : undefined
+  },
+}
+
 /** A comma list of one kind of item, without repetitions. A variable that is set but empty is the empty list. */
 export function list<T>(item: Parser<T>): Parser<readonly T[]> {
   return { expects: `a comma list, each item ${item.expects}`, emptyIsValue: true, parse: (given) => each(item, split(given)) }

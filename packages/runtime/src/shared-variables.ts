@@ -12,6 +12,7 @@ import {
   port,
   text,
   url,
+  rate,
 } from "./env-parsers.ts"
 import { LOG_LEVELS } from "./logger.ts"
 import { encryptionKeys } from "./secret-box.ts"
@@ -80,6 +81,12 @@ export const sharedVariables = {
     meaning: "servers that resolve the names of endpoints",
     unset: "the system's",
     parser: list(addressMaybePort),
+  },
+  ingestRateLimit: {
+    name: "POSTHORN_INGEST_RATE_LIMIT",
+    meaning: "events that an application may publish to one gateway unless it says otherwise itself",
+    unset: "none",
+    parser: rate,
   },
   corsOrigins: {
     name: "CORS_ORIGINS",

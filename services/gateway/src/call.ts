@@ -1,6 +1,6 @@
 /** Where the doors (gRPC, Connect, REST) and what is behind them meet: one handler per RPC, whatever door a request came through. */
 import type { IncomingHttpHeaders } from "node:http"
-import type { DescMethodUnary, MessageShape } from "@bufbuild/protobuf"
+import type { DescMethod, DescMethodUnary, MessageShape } from "@bufbuild/protobuf"
 import type { PublishInput, Refusal } from "@posthorn/core"
 import type { AppendClass } from "@posthorn/log"
 import type { PublishResponse, Role } from "@posthorn/proto"
@@ -23,7 +23,23 @@ export interface Call {
   /** The etag of `If-Match`, without quotes; the doors have already put it into the request where the contract has a field for it. */
   readonly ifMatch: string | undefined
   readonly door: Door
+  readonly tell: Tell
+  /** What the caller repeats the request by; `undefined` = it gave no idempotency key, or the method changes nothing. */
+  readonly keyed?: KeyedRequest | undefined
 }
+
+/** A request with an idempotency key. */
+export interface KeyedRequest {
+  readonly method: DescMethodUnary
+  readonly key: string
+  /** SHA-256 in base64 of all that was asked for, the same at all doors. */
+  readonly content: string
+  /** Which of several things that the request changes; absent = it changes one. */
+  readonly item?: string
+}
+
+/** Says something beside the answer, whatever that will be: a header, or leading metadata over gRPC. Without effect once the answer has begun. */
+export type Tell = (name: string, value: string) => void
 
 export type Door = "grpc" | "connect" | "rest"
 
@@ -36,15 +52,23 @@ export type Handler<M extends DescMethodUnary> = (
   call: Call,
 ) => Promise<MessageShape<M["output"]> | Refusal>
 
+export type AroundHandler = <M extends DescMethodUnary>(method: M, handler: Handler<M>) => Handler<M>
+
 /** The handlers of a gateway, by full name of the method (`posthorn.v1.KeyService/CreateKey`). */
 export class Handlers {
   readonly #byName = new Map<string, Handler<DescMethodUnary>>()
+  readonly #around: AroundHandler
+
+  /** @param around what every handler is wrapped in; default nothing */
+  constructor(around: AroundHandler = (_, handler) => handler) {
+    this.#around = around
+  }
 
   /** Throws when the method has a handler already. */
   register<M extends DescMethodUnary>(method: M, handler: Handler<M>): this {
     const name = methodName(method)
     if (this.#byName.has(name)) throw new Error(`${name} has two handlers`)
-    this.#byName.set(name, handler)
+    this.#byName.set(name, this.#around(method, handler))
     return this
   }
 
@@ -56,24 +80,28 @@ export class Handlers {
   }
 }
 
-export function methodName(method: DescMethodUnary): string {
+export function methodName(method: DescMethod): string {
   return `${method.parent.typeName}/${method.name}`
 }
 
 /** A request to `POST /v1/ingest/{subscription}`, before anybody knows who sent it: a signature may stand in for a key. */
 export interface IngestInput {
   readonly subscriptionId: string
+  readonly doorway?: Doorway | undefined
   /** As received, names in lower case. */
   readonly headers: IncomingHttpHeaders
   /** As received. */
   readonly body: Uint8Array
   readonly requestId: string
+  readonly tell: Tell
   readonly remoteAddress: string
 }
 
 export interface IngestAccepted {
   readonly eventId: string
   readonly deliveryId: string
+  /** What the sender wants to hear back when it only asks whether somebody is there: nothing was accepted then, and the ids are empty. */
+  readonly challenge?: string
 }
 
 /** Publishing. The doors make `Publish`, `PublishBatch` (an item at a time, all at once) and the ingest route of it. */
@@ -84,11 +112,38 @@ export interface PublishPort {
   ingest(input: IngestInput): Promise<IngestAccepted | Refusal>
 }
 
+/** What an address says of those who come in by it. */
+export interface Doorway {
+  /** The one application that it leads to: nobody reaches another one by it. */
+  readonly applicationId: string
+  /** Whether whoever comes in by it may manage that application, without a key. Only ever so by the operator's configuration. */
+  readonly keyless: boolean
+}
+
 /** Who may come in. */
 export interface Access {
   /** `authorization` is the header as received. */
-  authenticate(authorization: string | undefined): Promise<Caller | Refusal>
+  authenticate(authorization: string | undefined, doorway?: Doorway): Promise<Caller | Refusal>
   authorize(required: Role, caller: Caller): Refusal | undefined
+}
+
+/** A request that was refused. */
+export interface RefusedCall {
+  /** Full name of the method, or of a route that is none. */
+  readonly method: string
+  /** `undefined` = nobody knows who it was. */
+  readonly caller: Caller | undefined
+  readonly code: string
+  /** What it named, as the caller wrote it; empty = nothing, or nobody read it. */
+  readonly entityId: string
+  readonly requestId: string
+  readonly remoteAddress: string
+}
+
+/** Takes refused requests down. */
+export interface RefusalNotes {
+  /** Returns at once, and never throws. */
+  refused(call: RefusedCall): void
 }
 
 /** What the doors tell about requests; written to logs and metrics elsewhere. */

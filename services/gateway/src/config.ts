@@ -1,4 +1,5 @@
 import { sharedVariables as shared } from "@posthorn/runtime"
+import { dialectVariables } from "./dialects/dialect-variables.ts"
 
 /** The environment of the gateway. */
 export const variables = {
@@ -18,6 +19,8 @@ export const variables = {
   adminKey: shared.adminKey,
   encryptionKeys: shared.encryptionKeys,
   allowPrivateNetworks: shared.allowPrivateNetworks,
+  ingestRateLimit: shared.ingestRateLimit,
   corsOrigins: shared.corsOrigins,
+  ...dialectVariables,
   logLevel: shared.logLevel,
 } as const

@@ -3,6 +3,7 @@ import { create, toBinary } from "@bufbuild/protobuf"
 import { anyPack } from "@bufbuild/protobuf/wkt"
 import { Code, ConnectError } from "@connectrpc/connect"
 import { Metadata, type StatusObject } from "@grpc/grpc-js"
+import { AnalyticsUnavailable } from "@posthorn/analytics"
 import { isRefusal, refuse, type Refusal, type RefusalCode } from "@posthorn/core"
 import { LogUnavailable } from "@posthorn/log"
 import { StoreUnavailable } from "@posthorn/store"
@@ -29,6 +30,8 @@ export function refusalOf(thrown: unknown): Refusal {
   if (isRefusal(thrown)) return thrown
   if (thrown instanceof StoreUnavailable)
     return refuse("unavailable", "What became of events cannot be looked up at the moment. Publishing goes on.", { retryAfterSeconds: 1 })
+  if (thrown instanceof AnalyticsUnavailable)
+    return refuse("unavailable", "Statistics cannot be looked up at the moment. Everything else goes on.", { retryAfterSeconds: 1 })
   if (!(thrown instanceof LogUnavailable))
     return refuse("internal", "Something went wrong on our side. The request id finds it in our log.")
   const state =

@@ -1,4 +1,5 @@
 import { createSecretKey, randomBytes } from "node:crypto"
+import { AnalyticsUnavailable } from "@posthorn/analytics"
 import { createMemoryLog } from "@posthorn/log/memory"
 import type { EventLog } from "@posthorn/log"
 import { createCrypto, createLogger, Metrics, SecretBox, systemClock } from "@posthorn/runtime"
@@ -6,8 +7,14 @@ import { createPostgresStore } from "@posthorn/store/postgres"
 import { startPostgres, type PostgresServer } from "@posthorn/testkit/postgres"
 import { gatewayEvents, LOG_FIELDS } from "./events.ts"
 import { startGateway, type GatewayOptions } from "./gateway.ts"
+import { assertDocumented } from "./openapi/documented-under-test.ts"
 
 export const OPERATOR_KEY = "an-operator-key-for-tests-and-nothing-else"
+
+const away = (): Promise<never> => Promise.reject(new AnalyticsUnavailable("no test of this installation asks for it"))
+
+/** For tests to which statistics are nothing: well, and without an answer. */
+export const NO_ANALYTICS: GatewayOptions["analytics"] = { ping: async () => undefined, totals: away, timeseries: away, top: away }
 
 export interface Answer {
   readonly status: number
@@ -47,7 +54,7 @@ export async function startInstallation() {
       operatorKey: OPERATOR_KEY,
       log: log.another(),
       store,
-      analytics: { ping: async () => undefined },
+      analytics: NO_ANALYTICS,
       box,
       crypto: createCrypto(),
       clock: systemClock,
@@ -56,7 +63,7 @@ export async function startInstallation() {
       judgeUrl: (url) => (url.includes("10.0.0.1") ? "must not lead to a private or reserved address" : undefined),
       ...more,
     })
-    return { ...started, ask: askOf(started.httpUrl) }
+    return { ...started, ask: askOf(started.httpUrl, more.rootDialect === undefined ? "real" : "made") }
   }
   return {
     log: log as EventLog,
@@ -77,7 +84,8 @@ export async function startInstallation() {
 export type Installation = Awaited<ReturnType<typeof startInstallation>>
 export type GatewayUnderTest = Awaited<ReturnType<Installation["gateway"]>>
 
-function askOf(httpUrl: string) {
+/** A dialect at the root has pages of its own, which are not described. */
+function askOf(httpUrl: string, content: "real" | "made") {
   return async (route: string, { key = OPERATOR_KEY, body, headers = {} }: Asking = {}): Promise<Answer> => {
     const [method = "GET", path = "/"] = route.split(" ")
     const json = typeof body === "object" && !(body instanceof Uint8Array)
@@ -91,7 +99,10 @@ function askOf(httpUrl: string) {
       ...(body === undefined ? {} : { body: json ? JSON.stringify(body) : (body as string) }),
     })
     const text = await response.text()
-    const isJson = response.headers.get("content-type")?.startsWith("application/json") ?? false
-    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text }
+    const contentType = response.headers.get("content-type")
+    const answered: unknown = contentType?.startsWith("application/json") ? JSON.parse(text) : text
+    const { status } = response
+    assertDocumented({ method, path: new URL(response.url).pathname, status, contentType, body: answered }, content)
+    return { status, headers: response.headers, body: answered }
   }
 }

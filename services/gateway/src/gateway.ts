@@ -1,22 +1,23 @@
-import { limits, ShareMeter, type Crypto } from "@posthorn/core"
+import type { AnalyticsReader } from "@posthorn/analytics"
+import type { Crypto, Rate } from "@posthorn/core"
 import { setTimeout as pause } from "node:timers/promises"
-import { followConfig, type EventLog } from "@posthorn/log"
+import { followConfig, keepConfigSnapshots, type EventLog } from "@posthorn/log"
 import { checkHealth, type Clock, type Metrics, type SecretBox } from "@posthorn/runtime"
-import type { DeadLetterQueue, IdempotencyClaims, MutualExclusion, StatusReader } from "@posthorn/store"
-import { createAuthenticate } from "./access/authenticate.ts"
-import { authorize } from "./access/authorize.ts"
-import type { Access } from "./call.ts"
+import type { AuditReader, DeadLetterQueue, IdempotencyClaims, KeyUses, MutualExclusion, StatusReader } from "@posthorn/store"
+import { openAccess } from "./access/open-access.ts"
 import { createNewId } from "./commands/new-id.ts"
+import type { RootDialect } from "./dialects/root-dialect.ts"
 import { openDoors } from "./doors/doors.ts"
+import type { Probes } from "./doors/pages.ts"
 import type { GatewayEvents } from "./events.ts"
 import { healthChecks, type Pinged } from "./health.ts"
-import { createIngest } from "./publish/ingest.ts"
-import { KeyedAcceptance } from "./publish/keyed-acceptance.ts"
-import { createPublish } from "./publish/publish.ts"
-import { createVerifySender } from "./publish/verify-sender.ts"
+import { openPublishing } from "./publish/open-publishing.ts"
 import { createHandlers } from "./rpc/handlers.ts"
+import { SchemaChecker } from "./schemas/schema-checker.ts"
+import { createStatsLag } from "./rpc/stats-lag.ts"
 import { TaskRunner } from "./tasks/task-runner.ts"
 
+export { checkDialect, dialectVariables, rootDialectOf } from "./dialects/dialect-variables.ts"
 export { gatewayEvents, LOG_FIELDS as gatewayLogFields } from "./events.ts"
 
 export interface GatewayOptions {
@@ -25,10 +26,14 @@ export interface GatewayOptions {
   readonly httpPort: number
   readonly grpcPort: number
   readonly corsOrigins: readonly string[]
+  /** Absent = dialects are served below `/compat` alone. */
+  readonly rootDialect?: RootDialect | undefined
+  /** How many events an application may publish to this gateway unless it says otherwise itself; `undefined` = any number. */
+  readonly ingestRateLimit?: Omit<Rate, "burst"> | undefined
   readonly operatorKey: string
   readonly log: EventLog
-  readonly store: StatusReader & DeadLetterQueue & MutualExclusion & IdempotencyClaims & Pinged
-  readonly analytics: Pinged
+  readonly store: StatusReader & AuditReader & KeyUses & DeadLetterQueue & MutualExclusion & IdempotencyClaims & Pinged
+  readonly analytics: AnalyticsReader & Pinged
   readonly box: SecretBox
   readonly crypto: Crypto
   readonly clock: Clock
@@ -47,45 +52,42 @@ export interface Gateway {
 
 /** Starts a gateway: it accepts events once it has read the configuration. Any number of them may run beside each other. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { host, log, store, box, crypto, clock, events, metrics } = options
-  const { nowMs } = clock
+  const { host, log, store, box, crypto, clock, events, analytics } = options
+  const { nowMs, monotonicMs } = clock
   let tasks: TaskRunner | undefined = undefined
   const config = await followConfig(log, {
     onChange: (changes) => tasks?.changed(changes),
     onUndecodable: ({ offset }, cause) => events.configUndecodable(offset, cause),
   })
-  const { table } = config
-  const access: Access = {
-    authenticate: createAuthenticate({ table, box, operatorKey: options.operatorKey, nowMs: () => clock.wallMs() }),
-    authorize,
+  const snapshots = keepConfigSnapshots({
+    log,
+    config,
+    written: (position) => events.configSnapshotWritten(position),
+    failed: (cause) => events.configSnapshotFailed(cause),
+  })
+  const { operatorKey, ingestRateLimit } = options
+  const { access, refusals, stop: stopAccess } = openAccess({ log, table: config.table, store, box, operatorKey, clock, events })
+  const schemas = new SchemaChecker({ nowMs, onThreadFault: (cause) => events.schemaThreadFailed(cause) })
+  const shared = {
+    log,
+    config,
+    box,
+    reader: store,
+    claims: store,
+    newId: createNewId(nowMs),
+    schemas,
+    pause: async (ms: number) => pause(ms),
   }
-  const newId = createNewId(nowMs)
-  const waiting = { pause: async (ms: number) => pause(ms) }
-  const shares = new ShareMeter({ perSecond: limits.LIVE_PER_SECOND, burst: limits.LIVE_BURST })
-  const publishing = { log, config, shares, claims: store, reader: store, nowMs, newId, events, ...waiting }
-  const keyed = new KeyedAcceptance(publishing)
-  const checks = healthChecks({ log, store, analytics: options.analytics, monotonicMs: clock.monotonicMs })
+  const lagRecords = createStatsLag({ log, monotonicMs, pause: shared.pause })
   const doors = await openDoors({
-    host,
-    httpPort: options.httpPort,
-    grpcPort: options.grpcPort,
-    corsOrigins: options.corsOrigins,
+    ...options,
     access,
-    handlers: createHandlers({ config, box, nowMs, newId, log, judgeUrl: options.judgeUrl, reader: store, ...waiting }),
-    publish: {
-      publish: createPublish(publishing, keyed),
-      ingest: createIngest(publishing, keyed, createVerifySender({ access, box, crypto, nowMs: () => clock.wallMs() })),
-    },
-    events,
-    probes: {
-      async health() {
-        const health = await checkHealth(checks)
-        return { serving: health.status !== "down", body: health }
-      },
-      ready: () => true,
-      metrics: async () => ({ contentType: metrics.contentType, body: await metrics.text() }),
-    },
+    refusals,
+    handlers: createHandlers({ ...shared, nowMs, judgeUrl: options.judgeUrl, analytics, lagRecords }),
+    publish: openPublishing({ ...shared, access, crypto, clock, ingestRateLimit, events }),
+    probes: probesOf(options),
   }).catch(async (error: unknown) => {
+    await Promise.all([snapshots.close(), stopAccess()])
     await config.close()
     throw error
   })
@@ -93,12 +95,26 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const addresses = { httpUrl: `http://${named}:${doors.httpPort}`, grpcAddress: `${named}:${doors.grpcPort}` }
   tasks = new TaskRunner({ log, config, store, nowMs, events })
   events.started(addresses)
+  if (options.rootDialect?.keylessFrom !== undefined) events.dialectWithoutKey(options.rootDialect)
   return {
     ...addresses,
     async stop() {
       await Promise.all([doors.close(), tasks?.stop()])
+      await Promise.all([schemas.stop(), snapshots.close(), stopAccess()])
       await config.close()
       events.stopped()
     },
+  }
+}
+
+function probesOf({ log, store, analytics, clock, metrics }: GatewayOptions): Probes {
+  const checks = healthChecks({ log, store, analytics, monotonicMs: clock.monotonicMs })
+  return {
+    async health() {
+      const health = await checkHealth(checks)
+      return { serving: health.status !== "down", body: health }
+    },
+    ready: () => true,
+    metrics: async () => ({ contentType: metrics.contentType, body: await metrics.text() }),
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises"
-import { decodeRecord, foldStatus, idsNamedBy, PROJECTED_TOPICS, type ProjectedRecord } from "@posthorn/core"
+import type { AnalyticsWriter } from "@posthorn/analytics"
+import { attemptRow, decodeRecord, eventRow, foldStatus, idsNamedBy, PROJECTED_TOPICS, type ProjectedRecord } from "@posthorn/core"
 import type { EventLog } from "@posthorn/log"
 import { StoreUnavailable, type StatusStore } from "@posthorn/store"
 
@@ -23,6 +24,26 @@ export async function project(log: EventLog, store: StatusStore): Promise<void> 
     if (records.length === 0) continue
     const known = await store.knownEntities(idsNamedBy(records.flatMap((record) => (record.topic === "config" ? [record.message] : []))))
     await store.project({ ranges: ranges.filter(({ first, next }) => next > first), rows: foldStatus(records, known) })
+  }
+}
+
+/** Takes all that the log holds into analytics, as the projector does. */
+export async function analyze(log: EventLog, analytics: AnalyticsWriter): Promise<void> {
+  for (const topic of ["events", "attempts"] as const) {
+    const ranges = (await log.ends(topic)).map(({ partition, low, high }) => ({ topic, partition, from: low, to: high }))
+    const records: { readonly offset: number; readonly decoded: ReturnType<typeof decodeRecord> }[] = []
+    await log.read(ranges, (found) => records.push(...found.map(({ offset, value }) => ({ offset, decoded: decodeRecord(topic, value) }))))
+    const rowsOf = <Row>(rowOf: (record: (typeof records)[number]) => Row | undefined): Row[] =>
+      records.map(rowOf).filter((row) => row !== undefined)
+    await analytics.insert({
+      events: rowsOf(({ offset, decoded }) =>
+        "topic" in decoded && decoded.topic === "events" ? eventRow(decoded.message, offset) : undefined,
+      ),
+      attempts: rowsOf(({ offset, decoded }) =>
+        "topic" in decoded && decoded.topic === "attempts" ? attemptRow(decoded.message, offset) : undefined,
+      ),
+      token: `${topic}/${ranges.map(({ from, to }) => `${from}-${to}`).join()}`,
+    })
   }
 }
 

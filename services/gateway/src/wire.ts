@@ -4,6 +4,7 @@ import { addressPolicy, urlJudge } from "@posthorn/outbound"
 import { createCrypto, createLogger, Metrics, SecretBox, systemClock, type EnvConfig, type Lifecycle } from "@posthorn/runtime"
 import { createPostgresStore } from "@posthorn/store/postgres"
 import type { variables } from "./config.ts"
+import { rootDialectOf } from "./dialects/dialect-variables.ts"
 import { gatewayEvents, LOG_FIELDS } from "./events.ts"
 import { startGateway } from "./gateway.ts"
 
@@ -37,6 +38,8 @@ export async function wire(config: Config, lifecycle: Lifecycle): Promise<void> 
         httpPort: config.httpPort,
         grpcPort: config.grpcPort,
         corsOrigins: config.corsOrigins,
+        rootDialect: rootDialectOf(config),
+        ingestRateLimit: config.ingestRateLimit,
         operatorKey: config.adminKey,
         log,
         store,

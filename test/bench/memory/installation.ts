@@ -5,12 +5,11 @@ import { createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { EventLog } from "@posthorn/log"
-import { openLog } from "@posthorn/log/open"
 import { startEmbeddedPostgres } from "@posthorn/store/embedded"
+import { openBenchLog, PARTITIONS } from "../bench-log.ts"
 import { readMetrics, type Metrics } from "../metrics.ts"
 import { newTopicPrefix, startRole } from "../role.ts"
 
-export const PARTITIONS = 6
 /** A delivery service that reads a million subscriptions is ready when it has read them. */
 const READY_MS = 300_000
 
@@ -31,10 +30,7 @@ export async function startInstallation(): Promise<Installation> {
   const dataDir = await mkdtemp(join(tmpdir(), "posthorn-bench-"))
   const postgres = await startEmbeddedPostgres({ dataDir })
   const topicPrefix = newTopicPrefix()
-  const kafkaBrokers = (process.env["POSTHORN_KAFKA_BROKERS"] ?? "").split(",").filter((broker) => broker !== "")
-  const settings = { kafkaBrokers, kafkaSsl: false, topicPrefix, partitions: PARTITIONS, postgresUrl: postgres.url }
-  const onError = (error: Error): void => console.error("the log reports a fault:", error.message)
-  const log = await openLog(settings, { clientId: "posthorn-bench", onError })
+  const log = await openBenchLog({ topicPrefix, postgresUrl: postgres.url })
   const env = {
     POSTHORN_HOST: "127.0.0.1",
     POSTHORN_POSTGRES_URL: postgres.url,
