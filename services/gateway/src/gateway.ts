@@ -14,7 +14,7 @@ import { healthChecks, type Pinged } from "./health.ts"
 import { openPublishing } from "./publish/open-publishing.ts"
 import { createHandlers } from "./rpc/handlers.ts"
 import { SchemaChecker } from "./schemas/schema-checker.ts"
-import { createStatsLag } from "./rpc/stats-lag.ts"
+import { createStatsLag } from "./rpc/analytics/stats-lag.ts"
 import { TaskRunner } from "./tasks/task-runner.ts"
 
 export { checkDialect, dialectVariables, rootDialectOf } from "./dialects/dialect-variables.ts"

@@ -27,7 +27,7 @@ export async function welcome(options: WelcomeOptions, workingDirectory: string)
   const lines = [
     "Posthorn is ready.",
     "",
-    `  HTTP       ${httpUrl}    (REST, ingest, Connect; /health)`,
+    `  HTTP       ${httpUrl}    (REST, ingest, Connect; /docs, /health)`,
     `  gRPC       ${grpcAddress}`,
     `  data       ${dataDir}`,
     ...(adminKeyFresh ? [`  admin key  ${adminKey}    (shown this once; kept in the data folder)`] : []),

@@ -1,7 +1,7 @@
 import { decideCreateSubscription, isRefusal, noSuch, type Refusal } from "@posthorn/core"
 import type { Subscription } from "@posthorn/proto"
 import type { Call } from "../call.ts"
-import { withSecret } from "../rpc/with-secret.ts"
+import { withSecret } from "../rpc/subscriptions/with-secret.ts"
 import { changeConfig } from "./change-config.ts"
 import type { CommandContext } from "./command-context.ts"
 import { sealSecrets } from "./seal-secrets.ts"
