@@ -79,7 +79,8 @@ function judgeDelivery(world: World, { deliveryId, history, copies }: Delivery):
     const again = copies.get(`${deliveryId}/${round}`) ?? 0
     if (ends.size === 0) world.violation(`I2: round ${round} of ${deliveryId} has not ended`)
     if (ends.size > 1 + again) world.violation(`I2: round ${round} of ${deliveryId} has ended ${ends.size} times: ${[...ends].join(", ")}`)
-    const died = [...ends].some((end) => end.startsWith("dead"))
+    // Of an attempt that two owners made, that it was delivered counts: nobody need bury it.
+    const died = [...ends].some((end) => end.startsWith("dead")) && ![...ends].some((end) => end.startsWith("delivered"))
     if (died && !ledger.isDead(deliveryId, round)) world.violation(`I2: ${deliveryId} is dead without a dead letter of round ${round}`)
     // Of an attempt that was made again, the letter may be all that the log took.
     if (!died && again === 0 && ledger.isDead(deliveryId, round))

@@ -334,7 +334,7 @@ export const comments: Readonly<Record<string, string>> = {
   "posthorn.v1.QueryTimeseriesRequest.application_id": "Empty = the one of the key; with the operator's key the whole installation.",
   "posthorn.v1.QueryTimeseriesRequest.type": "The event type.",
   "posthorn.v1.QueryTimeseriesRequest.step_seconds": "Seconds from one point to the next, a minute to a day; 0 = an hour. At most 2,208 points are answered.",
-  "posthorn.v1.QueryTimeseriesRequest.metrics": "Empty = attempts, delivered and failed. `events` cannot be asked of one subscription.",
+  "posthorn.v1.QueryTimeseriesRequest.metrics": "Empty = attempts, delivered and failed. `events` of one subscription are those that came in for it by ingest.",
   "posthorn.v1.QueryTimeseriesResponse.series": "One for each metric, in the order asked for.",
   "posthorn.v1.QueryTimeseriesResponse.lag_records": "Records of the log that the view has not taken in; absent when that is not known.",
   "posthorn.v1.Series.points": "Oldest first, one for every step that overlaps the span.",

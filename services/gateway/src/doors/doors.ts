@@ -38,6 +38,8 @@ export interface DoorsOptions {
   readonly rootDialect?: RootDialect | undefined
   /** See `HttpServerOptions`. */
   readonly graceMs?: number | undefined
+  /** Likewise. */
+  readonly requestTimeoutMs?: number | undefined
   /** Further parts of the HTTP surface, asked after those of the API. */
   readonly more?: readonly HttpDoor[]
 }
@@ -76,6 +78,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     cors: corsOf(options.corsOrigins),
     failed,
     graceMs: options.graceMs,
+    requestTimeoutMs: options.requestTimeoutMs,
   })
   const grpc = await openGrpcServer({ host, port: options.grpcPort, invokers, streams }).catch(async (error: unknown) => {
     await http.close()

@@ -26,16 +26,19 @@ export interface HttpServerOptions {
   readonly cors: Cors
   /** How long closing waits for those who keep connections to let go of them; default `DRAIN_GRACE_MS`. */
   readonly graceMs?: number | undefined
+  /** How long a request may take to arrive; default `REQUEST_TIMEOUT_MS`. Its headers may take no longer than `REQUEST_HEADERS_TIMEOUT_MS`. */
+  readonly requestTimeoutMs?: number | undefined
   /** Told of what a door threw before it took the request into its care. */
   readonly failed: (path: string, requestId: string, cause: unknown) => void
 }
 
 /** Opens the HTTP port, with bounds on everything that a client could draw out. */
 export async function openHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { requestTimeoutMs = limits.REQUEST_TIMEOUT_MS } = options
   const server = createServer({
     maxHeaderSize: limits.REQUEST_HEADERS_BYTES_MAX,
-    headersTimeout: limits.REQUEST_HEADERS_TIMEOUT_MS,
-    requestTimeout: limits.REQUEST_TIMEOUT_MS,
+    headersTimeout: Math.min(limits.REQUEST_HEADERS_TIMEOUT_MS, requestTimeoutMs),
+    requestTimeout: requestTimeoutMs,
     keepAliveTimeout: limits.CONNECTION_IDLE_MS,
     connectionsCheckingInterval: 1000,
     // Answered by ourselves, in the shape of every other error.

@@ -24,7 +24,8 @@ export const createPublish =
     const eventId = newId("event")
     const event = acceptEvent(input, { eventId, nowMs: nowMs(), wallMs: wallMs(), configPosition: config.position })
     if (isRefusal(event)) return event
-    const misfit = await context.payloads.judge(event, input.typeVersion ?? 0)
+    const judged = context.payloads.judge(event, input.typeVersion ?? 0)
+    const misfit = judged && (await judged)
     if (misfit) return misfit
     event.bulk = context.shares.exceeds(`${applicationId}/${event.type}`, nowMs())
     let accepted: Accepted | Refusal = { eventId, duplicate: false }

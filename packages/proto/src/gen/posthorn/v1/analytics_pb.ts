@@ -450,7 +450,7 @@ export type QueryTimeseriesRequest = Message<"posthorn.v1.QueryTimeseriesRequest
   stepSeconds: number;
 
   /**
-   * Empty = attempts, delivered and failed. `events` cannot be asked of one subscription.
+   * Empty = attempts, delivered and failed. `events` of one subscription are those that came in for it by ingest.
    *
    * @generated from field: repeated posthorn.v1.Metric metrics = 7;
    */
