@@ -1,4 +1,5 @@
 import { HmacAlgorithm, SignatureEncoding, SignatureStyle, SourceScheme, type Source, type Subscription } from "@posthorn/proto"
+import { isEventTypeName } from "../event/event-type-name.ts"
 import * as limits from "../limits.ts"
 import type { Violation } from "../refusal.ts"
 import { filterViolations } from "../routing/filter-rules.ts"
@@ -34,7 +35,6 @@ const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 const ED25519_KEY = /^(?:[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{86}==)$/
 const SECRET_FORM = "must have base64 behind whsec_, or an ed25519 key in base64 behind whsk_"
-const EVENT_TYPE = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
 
 /** Whether a text can be a secret: what announces a Standard Webhooks key must be one, anything else is used as its UTF-8 bytes. */
 function isSecret(secret: string): boolean {
@@ -75,7 +75,7 @@ function sourceViolations(source: Source): Violation[] {
   check("secret", scheme !== SourceScheme.STANDARD_WEBHOOKS || isSecret(secret), SECRET_FORM)
   check(
     "default_event_type",
-    defaultEventType === "" || EVENT_TYPE.test(defaultEventType),
+    defaultEventType === "" || isEventTypeName(defaultEventType),
     "must be words of letters, digits, _ and - joined by dots",
   )
   if (scheme === SourceScheme.HMAC) {

@@ -3,6 +3,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt"
 import { EventAcceptedSchema, type EventAccepted } from "@posthorn/proto"
 import * as limits from "../limits.ts"
 import { refuse, type Refusal, type Violation } from "../refusal.ts"
+import { isDotted } from "./event-type-name.ts"
 import { isJsonType, parsesAsJson } from "./json-content.ts"
 
 /** What a publisher asks for, from whichever door. */
@@ -38,7 +39,6 @@ export interface AcceptContext {
   readonly onlySubscriptionId?: string
 }
 
-const TYPE = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
 const CONTENT_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(\s*;[\x20-\x7e]*)?$/
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f]/
@@ -77,7 +77,7 @@ function violationsOf(input: PublishInput, context: AcceptContext): Violation[] 
   const check = (field: string, ok: boolean, reason: string) => void (ok || details.push({ field, reason }))
   const contentType = contentTypeOf(input)
   check("type", input.type !== "", "must not be empty")
-  check("type", input.type === "" || TYPE.test(input.type), "must be words of letters, digits, _ and - joined by dots, like order.created")
+  check("type", input.type === "" || isDotted(input.type), "must be words of letters, digits, _ and - joined by dots, like order.created")
   check("type", input.type.length <= limits.EVENT_TYPE_LENGTH_MAX, `must have at most ${limits.EVENT_TYPE_LENGTH_MAX} characters`)
   check("content_type", contentType.length <= 200 && CONTENT_TYPE.test(contentType), "must be a media type, like application/json")
   const published = context.onlySubscriptionId === undefined

@@ -82,6 +82,36 @@ function prepare(): void {
   prototype.scheduleCheckPendingRequests = function () {
     if (this.pending.length > 0) schedule.call(this)
   }
+  forgetAtReconnect((require("kafkajs/src/network/connection") as { prototype: Connection }).prototype)
+}
+
+/** Bytes of the length before each answer. */
+const LENGTH_BYTES = 4
+
+/**
+ * The client keeps what it had received of an answer when its connection was cut, and takes it for the beginning of the first answer of the next one:
+ * from then on nothing is where it is looked for, and the process ends with an error that nobody can catch.
+ */
+function forgetAtReconnect(prototype: Connection): void {
+  const { connect, disconnect } = prototype
+  prototype.connect = function () {
+    if (!this.isConnected()) Object.assign(this, { chunks: [], bytesBuffered: 0, bytesNeeded: LENGTH_BYTES })
+    return connect.call(this)
+  }
+  prototype.disconnect = async function () {
+    const { socket } = this
+    const done = await disconnect.call(this)
+    // Nor may what is still on its way come in between.
+    socket?.destroy()
+    return done
+  }
+}
+
+interface Connection {
+  readonly socket?: { destroy(): void }
+  isConnected(this: Connection): boolean
+  connect(this: Connection): Promise<true>
+  disconnect(this: Connection): Promise<true>
 }
 
 interface RequestQueue {
