@@ -93,25 +93,16 @@ const LENGTH_BYTES = 4
  * from then on nothing is where it is looked for, and the process ends with an error that nobody can catch.
  */
 function forgetAtReconnect(prototype: Connection): void {
-  const { connect, disconnect } = prototype
+  const { connect } = prototype
   prototype.connect = function () {
     if (!this.isConnected()) Object.assign(this, { chunks: [], bytesBuffered: 0, bytesNeeded: LENGTH_BYTES })
     return connect.call(this)
   }
-  prototype.disconnect = async function () {
-    const { socket } = this
-    const done = await disconnect.call(this)
-    // Nor may what is still on its way come in between.
-    socket?.destroy()
-    return done
-  }
 }
 
 interface Connection {
-  readonly socket?: { destroy(): void }
   isConnected(this: Connection): boolean
   connect(this: Connection): Promise<true>
-  disconnect(this: Connection): Promise<true>
 }
 
 interface RequestQueue {
