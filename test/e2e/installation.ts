@@ -2,12 +2,11 @@ import { spawn, type ChildProcess } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
-import { createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { startEmbeddedClickHouse } from "@posthorn/analytics/embedded"
 import { startEmbeddedPostgres } from "@posthorn/store/embedded"
-import { eventually } from "@posthorn/testkit"
+import { eventually, freePort } from "@posthorn/testkit"
 
 const START = join(import.meta.dirname, "../../services/start.ts")
 
@@ -84,14 +83,6 @@ async function ready(url: string, running: Running): Promise<void> {
     },
     { timeoutMs: 60_000, intervalMs: 50, what: `${url}/readyz` },
   )
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
 }
 
 /** One process on embedded parts, started with these options of Node. */

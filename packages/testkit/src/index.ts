@@ -1,5 +1,6 @@
 export { type Certificate, certificateFor } from "./certificates.ts"
 export { eventually, type EventuallyOptions } from "./eventually.ts"
+export { freePort } from "./free-ports.ts"
 export { addresses, type DnsQuestion, type DnsReply, type DnsServer, startDnsServer } from "./dns-server.ts"
 export {
   answer,

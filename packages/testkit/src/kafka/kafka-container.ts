@@ -1,5 +1,5 @@
 import { GenericContainer, Wait } from "testcontainers"
-import { freePorts } from "./free-ports.ts"
+import { freePorts } from "../free-ports.ts"
 import { kafkaVersion } from "./kafka-jars.ts"
 
 const CLIENTS_PORT = 9092

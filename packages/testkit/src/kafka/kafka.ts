@@ -4,7 +4,7 @@ import { mkdtemp, rename, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import { freePorts } from "./free-ports.ts"
+import { freePorts } from "../free-ports.ts"
 import { KafkaBroker } from "./kafka-broker.ts"
 import { kafkaJars } from "./kafka-jars.ts"
 
