@@ -1,3 +1,5 @@
+import { once } from "node:events"
+import { request, type IncomingMessage } from "node:http"
 import { networksOf } from "@posthorn/outbound"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { ok, type Tenant } from "../deliveries-under-test.ts"
@@ -168,6 +170,20 @@ test("a page in a browser is asked for a key, although it calls from a trusted n
     const asking = { key: null, headers, body: { target_url: "https://example.com/" } }
     expect((await gateway.ask("POST /subscriptions", asking)).status).toBe(401)
     expect((await gateway.ask("POST /subscriptions", { ...asking, key: ours.admin })).status).toBe(201)
+  }))
+
+test("who calls a trusted address by a name that anybody could own is asked for a key: its owner may have written the page that calls", () =>
+  withRoot({ keylessFrom: networksOf(["loopback"]) }, async (gateway) => {
+    const statusFor = async (host: string): Promise<number | undefined> => {
+      const asked = request(`${gateway.httpUrl}/subscriptions`, { headers: { host } }).end()
+      const [response] = (await once(asked, "response")) as [IncomingMessage]
+      response.resume()
+      return response.statusCode
+    }
+    const names = ["127.0.0.1:8080", "[::1]:8080", "localhost", "posthorn:80", "posthorn.hooks.svc", "posthorn.hooks.svc.cluster.local."]
+    expect(await Promise.all(names.map(statusFor))).toEqual(names.map(() => 200))
+    const foreign = ["elsewhere.example", "127.0.0.1.elsewhere.example:8080", "LOCALHOST.elsewhere.example."]
+    expect(await Promise.all(foreign.map(statusFor))).toEqual(foreign.map(() => 401))
   }))
 
 test("from anywhere else the root asks for a key", () =>

@@ -1,3 +1,4 @@
+import { isIP } from "node:net"
 import { isRefusal, noSuch, type Refusal } from "@posthorn/core"
 import { isIn } from "@posthorn/outbound"
 import type { Doorway } from "../call.ts"
@@ -82,9 +83,19 @@ function doorwayOf(
   return { applicationId, keyless: root !== undefined && needsNoKey(exchange, root) }
 }
 
-/** A page in somebody's browser calls from a trusted network too, whoever wrote it: what a browser sends for one has an origin. */
-function needsNoKey({ request, remoteAddress }: Exchange, { keylessFrom }: RootDialect): boolean {
-  return keylessFrom !== undefined && request.headers.origin === undefined && isIn(keylessFrom, remoteAddress)
+/**
+ * A page in somebody's browser calls from a trusted network too, whoever wrote it: what a browser sends for one has an origin, or calls us by the page's
+ * own name, which its author can have lead here.
+ */
+function needsNoKey({ request: { headers }, remoteAddress }: Exchange, { keylessFrom }: RootDialect): boolean {
+  return keylessFrom !== undefined && headers.origin === undefined && !isPublicName(headers.host ?? "") && isIn(keylessFrom, remoteAddress)
+}
+
+/** Whether anybody could own the name: not an address, nor a single word, nor below what is nobody's. */
+function isPublicName(host: string): boolean {
+  const name = host.replace(/:\d*$/, "").replace(/\.$/, "").toLowerCase()
+  const isAddress = isIP(name.replace(/^\[(.*)\]$/, "$1")) !== 0
+  return !isAddress && name.includes(".") && !/\.(localhost|local|internal|svc)$/.test(name)
 }
 
 function send(exchange: Exchange, { status, body, headers = {} }: DialectAnswer): void {

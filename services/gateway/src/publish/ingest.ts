@@ -37,7 +37,8 @@ export const createIngest =
       { eventId, nowMs: nowMs(), wallMs: wallMs(), configPosition: config.position, onlySubscriptionId: id },
     )
     if (isRefusal(event)) return event
-    const misfit = await context.payloads.judge(event, 0)
+    const judged = context.payloads.judge(event, 0)
+    const misfit = judged && (await judged)
     if (misfit) return misfit
     event.bulk = context.shares.exceeds(id, nowMs())
     let accepted: Accepted | Refusal = { eventId, duplicate: false }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http"
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf"
-import { type CloudEventFacts, isRefusal, jsonOf, limits, readCloudEvent } from "@posthorn/core"
+import { type CloudEventFacts, isEventTypeName, isRefusal, jsonOf, limits, readCloudEvent } from "@posthorn/core"
 import { SourceScheme, type Source } from "@posthorn/proto"
 import { attributesOfHeaders, attributesOfObject, cloudEventModeOf } from "./cloud-event-attributes.ts"
 
@@ -8,7 +8,6 @@ const TYPE_DEFAULT = "webhook.received"
 /** Headers by which senders number what they send, so that a repetition is recognised. */
 const SENDER_IDS = ["webhook-id", "x-github-delivery", "x-shopify-webhook-id"]
 const SENDER_ID = /^[\x21-\x7e]+$/
-const TYPE = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
 const CHALLENGE_LENGTH_MAX = 1000
 
 /** What a sender says about what it sends. */
@@ -101,8 +100,6 @@ function typeIn(said: JsonObject): string {
   return plainType(textOf(said["type"]))
 }
 
-function plainType(type: string): string {
-  return type.length <= limits.EVENT_TYPE_LENGTH_MAX && TYPE.test(type) ? type : ""
-}
+const plainType = (type: string): string => (isEventTypeName(type) ? type : "")
 
 const isId = (id: string): boolean => id.length <= limits.IDEMPOTENCY_KEY_LENGTH_MAX && SENDER_ID.test(id)

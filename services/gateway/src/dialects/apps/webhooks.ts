@@ -1,14 +1,13 @@
 import { isRefusal, refuse, type Refusal } from "@posthorn/core"
 import { SignatureStyle, type Subscription, SubscriptionService } from "@posthorn/proto"
 import type { DialectRequest, DialectRoute } from "../dialect.ts"
-import { everySubscription } from "../every-subscription.ts"
 import { maskOf } from "../mask-of.ts"
 import { readFields, text, texts, textsByName, truth } from "../read-fields.ts"
 import { timeOf } from "../words.ts"
+import { resourceRoutes } from "../resource-routes.ts"
 
-const { createSubscription, getSubscription, updateSubscription, deleteSubscription } = SubscriptionService.method
+const { createSubscription, updateSubscription } = SubscriptionService.method
 const WEBHOOKS = "/applications/{application}/webhooks"
-const WEBHOOK = "/applications/{application}/webhooks/{id}"
 const FIELDS = { url: text, method: text, headers: textsByName, events: texts, secret: text, is_active: truth }
 /** After 1, 5 and 15 minutes and an hour; then the delivery has failed. */
 const RETRY_POLICY = { delaysSeconds: [60, 300, 900, 3600] }
@@ -27,28 +26,10 @@ const create: DialectRoute = {
   },
 }
 
-const list: DialectRoute = {
-  method: "GET",
-  path: WEBHOOKS,
-  answer: async (_request, calls) => {
-    const found = await everySubscription(calls)
-    return isRefusal(found) ? found : { status: 200, body: found.map(shownOf) }
-  },
-}
-
-const get: DialectRoute = {
-  method: "GET",
-  path: WEBHOOK,
-  answer: async (request, calls) => {
-    const found = await calls.rpc(getSubscription, () => ({ subscriptionId: request.variable("id") }))
-    return isRefusal(found) ? found : { status: 200, body: shownOf(found.subscription) }
-  },
-}
-
 /** `PUT` takes the fields that it does not name back to their defaults, but for the secret; `PATCH` leaves them as they are. */
 const update = (method: "PUT" | "PATCH"): DialectRoute => ({
   method,
-  path: WEBHOOK,
+  path: `${WEBHOOKS}/{id}`,
   answer: async (request, calls) => {
     const updated = await calls.rpc(updateSubscription, async () => {
       const fields = await (method === "PUT" ? wholeOf(request) : fieldsOf(request))
@@ -63,17 +44,6 @@ const update = (method: "PUT" | "PATCH"): DialectRoute => ({
 })
 
 const WHOLE = { url: true, method: true, headers: true, event_types: true, enabled: true }
-
-const remove: DialectRoute = {
-  method: "DELETE",
-  path: WEBHOOK,
-  answer: async (request, calls) => {
-    const deleted = await calls.rpc(deleteSubscription, () => ({ subscriptionId: request.variable("id") }))
-    return isRefusal(deleted) ? deleted : { status: 204 }
-  },
-}
-
-export const webhookRoutes: readonly DialectRoute[] = [create, list, get, update("PUT"), update("PATCH"), remove]
 
 const fieldsOf = async (request: DialectRequest) => readFields(await request.json(), FIELDS)
 type Fields = Exclude<Awaited<ReturnType<typeof fieldsOf>>, Refusal>
@@ -111,3 +81,5 @@ const shownOf = (subscription: Subscription | undefined) =>
     created_at: timeOf(subscription.createdAt),
     updated_at: timeOf(subscription.updatedAt),
   }
+
+export const webhookRoutes: readonly DialectRoute[] = [create, update("PUT"), update("PATCH"), ...resourceRoutes(WEBHOOKS, shownOf)]

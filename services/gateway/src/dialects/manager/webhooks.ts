@@ -2,14 +2,13 @@ import type { JsonValue } from "@bufbuild/protobuf"
 import { isRefusal, type Refusal, refuse } from "@posthorn/core"
 import { BodyStyle, type RetryPolicy, SignatureStyle, type Subscription, SubscriptionService } from "@posthorn/proto"
 import type { DialectRequest, DialectRoute } from "../dialect.ts"
-import { everySubscription } from "../every-subscription.ts"
 import { maskOf } from "../mask-of.ts"
 import { type FieldReader, readFields, text, texts, textsByName, truth } from "../read-fields.ts"
 import { timeOf } from "../words.ts"
+import { resourceRoutes } from "../resource-routes.ts"
 
-const { createSubscription, getSubscription, updateSubscription, deleteSubscription } = SubscriptionService.method
+const { createSubscription, getSubscription, updateSubscription } = SubscriptionService.method
 const WEBHOOKS = "/api/webhooks"
-const WEBHOOK = "/api/webhooks/{id}"
 const INT32_MAX = 2 ** 31 - 1
 const within = (value: JsonValue, min: number, max: number): value is number => typeof value === "number" && value >= min && value <= max
 
@@ -58,27 +57,9 @@ const NO_EVENTS = refuse("invalid_argument", "The webhook has no events.", {
   details: [{ field: "events", reason: 'must name event types, or be ["*"] for all' }],
 })
 
-const list: DialectRoute = {
-  method: "GET",
-  path: WEBHOOKS,
-  answer: async (_request, calls) => {
-    const found = await everySubscription(calls)
-    return isRefusal(found) ? found : { status: 200, body: found.map(shownOf) }
-  },
-}
-
-const get: DialectRoute = {
-  method: "GET",
-  path: WEBHOOK,
-  answer: async (request, calls) => {
-    const found = await calls.rpc(getSubscription, () => ({ subscriptionId: request.variable("id") }))
-    return isRefusal(found) ? found : { status: 200, body: shownOf(found.subscription) }
-  },
-}
-
 const update: DialectRoute = {
   method: "PATCH",
-  path: WEBHOOK,
+  path: `${WEBHOOKS}/{id}`,
   answer: async (request, calls) => {
     const subscriptionId = request.variable("id")
     const before = await calls.rpc(getSubscription, () => ({ subscriptionId }))
@@ -106,17 +87,6 @@ const update: DialectRoute = {
     return isRefusal(updated) ? updated : { status: 200, body: shownOf(updated.subscription) }
   },
 }
-
-const remove: DialectRoute = {
-  method: "DELETE",
-  path: WEBHOOK,
-  answer: async (request, calls) => {
-    const deleted = await calls.rpc(deleteSubscription, () => ({ subscriptionId: request.variable("id") }))
-    return isRefusal(deleted) ? deleted : { status: 204 }
-  },
-}
-
-export const webhookRoutes: readonly DialectRoute[] = [create, list, get, update, remove]
 
 const fieldsOf = async (request: DialectRequest) => readFields(await request.json(), FIELDS)
 type Fields = Exclude<Awaited<ReturnType<typeof fieldsOf>>, Refusal>
@@ -153,3 +123,5 @@ const shownOf = (subscription: Subscription | undefined) =>
     created_at: timeOf(subscription.createdAt),
     updated_at: timeOf(subscription.updatedAt),
   }
+
+export const webhookRoutes: readonly DialectRoute[] = [create, update, ...resourceRoutes(WEBHOOKS, shownOf)]

@@ -1,18 +1,18 @@
 import { isRefusal } from "@posthorn/core"
 import { SignatureStyle, type Subscription, SubscriptionService } from "@posthorn/proto"
 import type { DialectRoute } from "../dialect.ts"
-import { everySubscription } from "../every-subscription.ts"
 import { maskOf } from "../mask-of.ts"
 import { readFields, text, texts, truth } from "../read-fields.ts"
 import { timeOf } from "../words.ts"
+import { resourceRoutes } from "../resource-routes.ts"
 
-const { createSubscription, getSubscription, updateSubscription, deleteSubscription } = SubscriptionService.method
-const SUBSCRIPTION = "/subscriptions/{id}"
+const { createSubscription, updateSubscription } = SubscriptionService.method
+const SUBSCRIPTIONS = "/subscriptions"
 const FIELDS = { target_url: text, secret: text, event_types: texts, is_active: truth }
 
 const create: DialectRoute = {
   method: "POST",
-  path: "/subscriptions",
+  path: SUBSCRIPTIONS,
   answer: async (request, calls) => {
     const created = await calls.rpc(createSubscription, async (applicationId) => {
       const fields = readFields(await request.json(), FIELDS)
@@ -24,28 +24,10 @@ const create: DialectRoute = {
   },
 }
 
-const list: DialectRoute = {
-  method: "GET",
-  path: "/subscriptions",
-  answer: async (_request, calls) => {
-    const found = await everySubscription(calls)
-    return isRefusal(found) ? found : { status: 200, body: found.map(shownOf) }
-  },
-}
-
-const get: DialectRoute = {
-  method: "GET",
-  path: SUBSCRIPTION,
-  answer: async (request, calls) => {
-    const found = await calls.rpc(getSubscription, () => ({ subscriptionId: request.variable("id") }))
-    return isRefusal(found) ? found : { status: 200, body: shownOf(found.subscription) }
-  },
-}
-
 /** Fields that are not named stay as they are: a client that knows few of them does no harm to the others. */
 const update: DialectRoute = {
   method: "PUT",
-  path: SUBSCRIPTION,
+  path: `${SUBSCRIPTIONS}/{id}`,
   answer: async (request, calls) => {
     const updated = await calls.rpc(updateSubscription, async () => {
       const fields = readFields(await request.json(), FIELDS)
@@ -60,17 +42,6 @@ const update: DialectRoute = {
   },
 }
 
-const remove: DialectRoute = {
-  method: "DELETE",
-  path: SUBSCRIPTION,
-  answer: async (request, calls) => {
-    const deleted = await calls.rpc(deleteSubscription, () => ({ subscriptionId: request.variable("id") }))
-    return isRefusal(deleted) ? deleted : { status: 204 }
-  },
-}
-
-export const subscriptionRoutes: readonly DialectRoute[] = [create, list, get, update, remove]
-
 /** A secret is there only in the answer to who had it made. */
 const shownOf = (subscription: Subscription | undefined) =>
   subscription && {
@@ -82,3 +53,5 @@ const shownOf = (subscription: Subscription | undefined) =>
     created_at: timeOf(subscription.createdAt),
     updated_at: timeOf(subscription.updatedAt),
   }
+
+export const subscriptionRoutes: readonly DialectRoute[] = [create, update, ...resourceRoutes(SUBSCRIPTIONS, shownOf)]
