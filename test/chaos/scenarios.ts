@@ -6,12 +6,14 @@ import { PROCESS_SCENARIOS } from "./scenarios/processes.ts"
 import { RECORD_SCENARIOS } from "./scenarios/records.ts"
 import type { Scenario } from "./scenarios/scenario.ts"
 import { STORE_SCENARIOS } from "./scenarios/stores.ts"
+import { VIEW_SCENARIOS } from "./scenarios/views.ts"
 
 export const SCENARIOS: readonly Scenario[] = [
   ...PROCESS_SCENARIOS,
   ...BROKER_SCENARIOS,
   ...NETWORK_SCENARIOS,
   ...STORE_SCENARIOS,
+  ...VIEW_SCENARIOS,
   ...ENDPOINT_SCENARIOS,
   ...RECORD_SCENARIOS,
   ...COMMAND_SCENARIOS,

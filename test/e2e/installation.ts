@@ -31,6 +31,8 @@ export interface Installation {
 
 /** The three services, whose processes can be disturbed one by one, and so can their stores. */
 export interface Services extends Installation {
+  /** Where a process serves `/health` and `/metrics`. */
+  urlOf(service: ServiceName): string
   crash(service: ServiceName): Promise<void>
   /** Ends a process with SIGKILL and leaves it away. */
   kill(service: ServiceName): Promise<void>
@@ -209,9 +211,7 @@ async function startPostgres(dataDir: string) {
   }
 }
 
-interface Processes extends Pick<Services, "output" | "crash" | "kill" | "retire" | "start" | "signal" | "kills" | "stop"> {
-  urlOf(service: ServiceName): string
-}
+type Processes = Pick<Services, "urlOf" | "output" | "crash" | "kill" | "retire" | "start" | "signal" | "kills" | "stop">
 
 async function startProcesses(env: Readonly<Record<string, string>>, also: readonly ServiceName[]): Promise<Processes> {
   const ports = new Map<ServiceName, number>()

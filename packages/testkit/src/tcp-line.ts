@@ -4,6 +4,8 @@ import type { Socket } from "node:net"
 export interface LineState {
   delayMs: number
   stalled: boolean
+  /** What becomes of a piece of data on the way. */
+  change: (bytes: Buffer) => Buffer
 }
 
 /** Bytes held back on one line; beyond them the sender is. */
@@ -42,7 +44,7 @@ export class TcpLine {
       this.#held.shift()
       this.#heldBytes -= next.bytes?.length ?? 0
       if (next.bytes === undefined) this.#to.end()
-      else this.#to.write(next.bytes)
+      else this.#to.write(this.#state.change(next.bytes))
       next = this.#held[0]
     }
     if (stalled || this.#heldBytes > HELD_BYTES_MAX) this.#from.pause()

@@ -128,6 +128,16 @@ it("drops the answer to the request that is meant, after the target has had it, 
   await talk(other, "produce")
 })
 
+it("passes answers on as something else, until it is restored", async () => {
+  const client = open()
+  proxy.changeAnswers((answer) => Buffer.from(answer.toString().toUpperCase()))
+  client.socket.write("abc")
+  await eventually(() => client.got() === "ABC", { what: "the changed answer" })
+  expect(arrived).toBe("abc")
+  proxy.restore()
+  await talk(client, "d")
+})
+
 it("resets a connection that the target does not take", async () => {
   const nowhere = await startTcpProxy({ target: { host: "127.0.0.1", port: 1 } })
   const socket = connect(nowhere.port, "127.0.0.1")

@@ -28,7 +28,9 @@ export interface TcpProxy {
    * that has happened. A request is judged by the first piece of data in which it comes.
    */
   dropAnswer(to?: (request: Buffer) => boolean): Promise<void>
-  /** Everything passes at once, also what was held back; connections are taken a moment later. */
+  /** Passes every piece of data that comes back on as something else. */
+  changeAnswers(change: (answer: Buffer) => Buffer): void
+  /** Everything passes at once and as it is, also what was held back; connections are taken a moment later. */
   restore(): void
   stop(): Promise<void>
 }
@@ -98,15 +100,14 @@ export async function startTcpProxy({ target, port: wanted = 0 }: TcpProxyOption
       for (const each of direction === undefined ? Object.values(states) : [states[direction]]) each.stalled = true
       moveAll()
     },
-    dropAnswer: (to = () => true) =>
-      new Promise((resolve) => {
-        drop = { to, done: resolve }
-      }),
+    dropAnswer: (to = () => true) => new Promise((done) => void (drop = { to, done })),
+    changeAnswers(how) {
+      states.answers.change = how
+    },
     restore() {
       refusing = false
       drop = undefined
-      Object.assign(states.requests, passing())
-      Object.assign(states.answers, passing())
+      for (const state of Object.values(states)) Object.assign(state, passing())
       moveAll()
       listenAgain()
     },
@@ -119,7 +120,7 @@ export async function startTcpProxy({ target, port: wanted = 0 }: TcpProxyOption
   }
 }
 
-const passing = (): LineState => ({ delayMs: 0, stalled: false })
+const passing = (): LineState => ({ delayMs: 0, stalled: false, change: (bytes) => bytes })
 
 interface Ends {
   readonly client: Socket

@@ -24,6 +24,8 @@ export interface ProjectorOptions {
 export interface Projector {
   /** Unix milliseconds at which every group last heard from the log. */
   readonly lastContactMs: number
+  /** Unix milliseconds since when a view has taken nothing of what it was given, however often; `undefined` = it takes what comes. */
+  failingSince(view: View): number | undefined
   /** Stops taking work, waits for what is under way, commits and leaves. */
   stop(): Promise<void>
 }
@@ -34,11 +36,13 @@ const LAG_INTERVAL_MS = 5000
 
 /** Starts the projection into both views, each in a group of its own so that one store being down delays only itself. Any number of projectors may run. */
 export async function startProjector(options: ProjectorOptions): Promise<Projector> {
-  const { log, status, clock, events, retentionHours } = options
+  const { log, status, clock, retentionHours } = options
   const stopping = new AbortController()
   const { signal } = stopping
-  const postgres = new PostgresSink({ ...options, signal })
-  const clickhouse = new ClickHouseSink({ ...options, signal })
+  const failing = new Map<View, number>()
+  const events = watchFailures(options.events, { failing, clock })
+  const postgres = new PostgresSink({ ...options, events, signal })
+  const clickhouse = new ClickHouseSink({ ...options, events, signal })
   const handlers: Record<View, Omit<GroupHandler, "failed">> = {
     postgres: {
       assigned: (partition) => postgres.assigned(partition),
@@ -67,11 +71,27 @@ export async function startProjector(options: ProjectorOptions): Promise<Project
     get lastContactMs() {
       return Math.min(...members.map((member) => member.lastContactMs))
     },
+    failingSince: (view) => failing.get(view),
     async stop() {
       for (const timer of timers) clearInterval(timer)
       // What is in flight is finished if its store takes it at this try, and left to the next start otherwise.
       stopping.abort()
       await Promise.all(members.map((member) => member.leave()))
+    },
+  }
+}
+
+/** Tells on, and notes since when a view has been failing. */
+function watchFailures(events: ProjectorEvents, { failing, clock }: { failing: Map<View, number>; clock: Clock }): ProjectorEvents {
+  return {
+    ...events,
+    batchFailed(view, error) {
+      if (!failing.has(view)) failing.set(view, clock.nowMs())
+      events.batchFailed(view, error)
+    },
+    batchProjected(view, records, durationMs) {
+      failing.delete(view)
+      events.batchProjected(view, records, durationMs)
     },
   }
 }

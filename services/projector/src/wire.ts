@@ -46,11 +46,20 @@ export async function wire(config: EnvConfig<typeof variables>, lifecycle: Lifec
     stop: (started) => started.stop(),
   })
   const alive = (): boolean => systemClock.nowMs() - projector.lastContactMs < SILENCE_MS_MAX
-  const pinged = (part: { ping(): Promise<void> }, vital: boolean): HealthCheck => ({
-    vital,
-    check: () => part.ping().then(() => ({ status: "ok" })),
+  const pinged = (part: { ping(): Promise<void> }, failingSince: () => number | undefined = () => undefined): HealthCheck => ({
+    vital: part === log,
+    async check() {
+      await part.ping()
+      const since = failingSince()
+      // What a full disk or a wrong schema look like: it answers, and takes nothing.
+      return since === undefined ? { status: "ok" } : { status: "down", detail: `takes no rows since ${new Date(since).toISOString()}` }
+    },
   })
-  const checks = { log: pinged(log, true), postgres: pinged(status, false), clickhouse: pinged(analytics, false) }
+  const checks = {
+    log: pinged(log),
+    postgres: pinged(status, () => projector.failingSince("postgres")),
+    clickhouse: pinged(analytics, () => projector.failingSince("clickhouse")),
+  }
   await lifecycle.start({
     name: "health",
     start: () =>

@@ -5,6 +5,7 @@ import kafkajs from "kafkajs"
 import pg from "pg"
 import { readViews } from "../views.ts"
 import type { Scenario, World } from "./scenario.ts"
+import { stranger } from "./stranger.ts"
 
 /** Of an installation that does not say otherwise. */
 const PARTITIONS = 6
@@ -101,9 +102,6 @@ async function deleteAttempts({ kafka }: World["posthorn"]): Promise<void> {
   await admin.deleteTopicRecords({ topic, partitions: ends.map(({ partition, high }) => ({ partition, offset: high })) })
   await admin.disconnect()
 }
-
-const stranger = (kafka: World["posthorn"]["kafka"]): kafkajs.Kafka =>
-  new kafkajs.Kafka({ clientId: "stranger", brokers: [...(kafka?.brokers ?? [])], logLevel: kafkajs.logLevel.NOTHING })
 
 /** Where the records were that nobody could read, as the status view knows them. */
 async function poisonLetters(postgresUrl: string): Promise<Set<string>> {
