@@ -1,5 +1,4 @@
 import { setTimeout as wait } from "node:timers/promises"
-import { PROJECTED_TOPICS } from "@posthorn/core"
 import { eventually } from "@posthorn/testkit"
 import pg from "pg"
 import { readViews } from "../views.ts"
@@ -65,17 +64,13 @@ async function denySuccess({ stores: [, clickhouse] }: World["network"]): Promis
   clickhouse?.restore()
 }
 
-/** Sets what the groups have committed to the beginning of every partition. Only while nobody is a member. */
+/** Lets Kafka forget what the groups have committed, once those that left are gone. */
 async function beginAnew({ posthorn: { kafka } }: World): Promise<void> {
   const admin = stranger(kafka).admin()
   await admin.connect()
   try {
-    for (const group of ["projector-postgres", "projector-clickhouse"])
-      for (const topic of PROJECTED_TOPICS) {
-        const options = { groupId: `${kafka?.prefix}${group}`, topic: `${kafka?.prefix}${topic}`, earliest: true }
-        // Those that left are gone a moment later.
-        await eventually(() => admin.resetOffsets(options), { timeoutMs: 30_000, what: "an empty group" })
-      }
+    const groups = ["projector-postgres", "projector-clickhouse"].map((group) => `${kafka?.prefix}${group}`)
+    await eventually(() => admin.deleteGroups(groups), { timeoutMs: 30_000, what: "empty groups" })
   } finally {
     await admin.disconnect()
   }
