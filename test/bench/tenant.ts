@@ -30,6 +30,30 @@ export async function openApplication(posthorn: RunningPosthorn): Promise<Tenant
 export async function openTenant(posthorn: RunningPosthorn, endpoints: readonly Endpoint[]): Promise<Target> {
   const { applicationId, subscribe } = await openApplication(posthorn)
   for (const endpoint of endpoints) await subscribe(endpoint)
+  return senderOf(posthorn, applicationId)
+}
+
+/** Of the events that the lanes of accepting publish. */
+export const CHECKED_TYPE = "bench.event"
+export const CHECKED_DATA = { text: "x".repeat(560) }
+
+const CHECKED_SCHEMA = {
+  type: "object",
+  required: ["text"],
+  properties: { text: { type: "string", minLength: 1, maxLength: 2000 }, amount: { type: "number", minimum: 0 } },
+  additionalProperties: false,
+}
+
+/** An application without subscriptions that has all of its events counted and checked: within a limit that nobody reaches, against a schema that they fit. */
+export async function openCheckedTenant(posthorn: RunningPosthorn): Promise<Target> {
+  const { applicationId } = await openApplication(posthorn)
+  const path = `/v1/applications/${applicationId}`
+  await posthorn.call("PATCH", path, { ingestRateLimit: { count: 1_000_000, periodSeconds: 1 }, payloadValidation: "enforce" })
+  await posthorn.call("POST", `${path}/event-types`, { name: CHECKED_TYPE, versions: [{ version: 1, schema: CHECKED_SCHEMA }] })
+  return senderOf(posthorn, applicationId)
+}
+
+async function senderOf(posthorn: RunningPosthorn, applicationId: string): Promise<Target> {
   const key = await posthorn.call<{ token: string }>("POST", `/v1/applications/${applicationId}/keys`, { name: "bench", role: "sender" })
   return targetOf(posthorn, key.token)
 }

@@ -19,6 +19,7 @@ const KEPT: Outcome = {
   },
   findings: { delivered: 3, lost: [], duplicates: 20, early: [], altered: 0, unasked: 0 },
   views: { events: 1, deliveries: 3, unfinished: 0, delivered: 3, holes: 0, early: 0, lateP99Ms: 1234, apart: 0 },
+  unaccounted: [],
   problems: [],
   badEnd: "",
   seconds: 40,
@@ -46,6 +47,7 @@ test("every promise that was broken is named", () => {
     { views: { ...views!, holes: 1 } },
     { views: { ...views!, early: 1 } },
     { views: { ...views!, apart: 1 } },
+    { unaccounted: ["try_lost dlv_1"] },
     { problems: ["its own"] },
     { badEnd: "delivery ended with 1" },
   ]
@@ -59,7 +61,7 @@ test("views that cannot have seen everything are compared with nothing", () => {
 
 test("the table has a line for each scenario and the sum of all kills", () => {
   const lines = tableOf([KEPT, KEPT]).split("\n")
-  expect(lines[2]).toBe("| example | 2 | 3 | 1 | 1 | 3 | 0 | 20 (≤ 20) | 0 | 0 | 0 | 0 | 1.2 s | 40 s | kept |")
+  expect(lines[2]).toBe("| example | 2 | 3 | 1 | 1 | 3 | 0 | 20 (≤ 20) | 0 | 0 | 0 | 0 | 0 | 1.2 s | 40 s | kept |")
   expect(lines.at(-1)).toBe("2 scenarios, 6 processes killed.")
   expect(killsOf([KEPT, KEPT])).toBe(6)
 })

@@ -3,7 +3,7 @@ import type { Outcome } from "./run-scenario.ts"
 import type { Views } from "./views.ts"
 
 /** What is wrong with an outcome; empty when every promise was kept. */
-export function problemsOf({ scenario, sent, faults, published, findings, views, problems, badEnd }: Outcome): string[] {
+export function problemsOf({ scenario, sent, faults, published, findings, views, unaccounted, problems, badEnd }: Outcome): string[] {
   const { acknowledged, refusedWithoutKey, takenAnew, unexpected } = published
   const bound = scenario.duplicatesPerFault * faults
   const wanted = acknowledged.size * ENDPOINTS.length
@@ -23,6 +23,7 @@ export function problemsOf({ scenario, sent, faults, published, findings, views,
         .join(" ")}`,
     ],
     [findings.altered > 0, `${findings.altered} with other bytes`],
+    [unaccounted.length > 0, `not accounted for: ${unaccounted.slice(0, 5).join("; ")}`],
     [findings.unasked > 0, `${findings.unasked} deliveries of events that were not acknowledged`],
     ...problems.map((problem) => [true, problem] as const),
     [badEnd !== "", badEnd],
@@ -57,6 +58,7 @@ const COLUMNS: Readonly<Record<string, (outcome: Outcome) => string | number>> =
   "not terminal": (outcome) => seen(outcome, "unfinished"),
   holes: (outcome) => seen(outcome, "holes"),
   "stores apart": (outcome) => seen(outcome, "apart"),
+  unaccounted: ({ scenario, unaccounted }) => (scenario.viewsLack ? "–" : unaccounted.length),
   "late p99": ({ views }) => (views ? `${(views.lateP99Ms / 1000).toFixed(1)} s` : "?"),
   took: ({ seconds }) => `${Math.round(seconds)} s`,
   verdict: (outcome) => (problemsOf(outcome).length === 0 ? "kept" : "BROKEN"),

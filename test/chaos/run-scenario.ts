@@ -6,6 +6,7 @@ import { limits } from "@posthorn/core"
 import type { TcpProxy } from "@posthorn/testkit"
 import { apiOf } from "../e2e/api.ts"
 import { type Services, startServices } from "../e2e/installation.ts"
+import { account } from "./account.ts"
 import type { Cluster } from "./cluster.ts"
 import { ENDPOINTS, type EndpointName, type Endpoints, startEndpoints } from "./endpoints.ts"
 import { judge, type Findings } from "./ledger.ts"
@@ -32,6 +33,8 @@ export interface Outcome {
   readonly findings: Findings
   /** `undefined` when a store could not be read to the end. */
   readonly views: Views | undefined
+  /** What the log and the views do not account for, as Posthorn's own command tells; nothing where the views are known to lack something. */
+  readonly unaccounted: readonly string[]
   /** What the scenario itself finds wrong; empty when nothing is. */
   readonly problems: readonly string[]
   /** Why a process that nobody killed did not end as it should; empty when all did. */
@@ -98,8 +101,9 @@ async function disturb(scenario: Scenario, world: World, options: RunOptions): P
     (scenario.viewsLack || (delivered === wanted && unfinished + holes + apart === 0)) && judged().lost.length === 0
   const views = await drain({ scenario, world, atRest, say })
   const findings = judged()
+  const unaccounted = scenario.viewsLack ? [] : await account(posthorn)
   const problems = [...world.broken, ...((await scenario.problems?.(world, published)) ?? [])]
-  return { scenario, sent: events, faults, kills: kills() - killsBefore, published, findings, views, problems }
+  return { scenario, sent: events, faults, kills: kills() - killsBefore, published, findings, views, unaccounted, problems }
 }
 
 async function prepare(

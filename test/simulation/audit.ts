@@ -51,7 +51,8 @@ async function readKept({ log }: World): Promise<Kept> {
 function isDone(world: World, { content, position, sequence }: LedgerRecord, kept: Kept): boolean {
   if (content === undefined) return true
   if ("poison" in content) return world.ledger.isBuried(position)
-  if ("event" in content) return steadyMatches(world, content.event).every((each) => isRouted(world, content.event, each))
+  if ("event" in content)
+    return isEvident(world, content.event) && steadyMatches(world, content.event).every((each) => isRouted(world, content.event, each))
   if ("cancel" in content) {
     const { delivery, round, attempt } = content.cancel
     return hasBegun(world, `${delivery?.deliveryId}/${round}/${attempt}`)
@@ -79,6 +80,9 @@ function takes(pattern: string, { operational, type }: EventAccepted): boolean {
   if (pattern === type) return true
   return !operational && (pattern === "*" || (pattern.endsWith(".*") && type.startsWith(pattern.slice(0, -1))))
 }
+
+/** Whether the log says what became of an event at the router. */
+const isEvident = ({ ledger }: World, { eventId }: EventAccepted): boolean => ledger.unmatched.has(eventId) || ledger.matched.has(eventId)
 
 const isRouted = ({ ledger }: World, { eventId }: EventAccepted, { id }: Subscription): boolean =>
   ledger.try(`${deliveryIdOf(eventId, id)}/1/1`).dues.length > 0

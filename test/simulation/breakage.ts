@@ -1,7 +1,7 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf"
 import type { Topic } from "@posthorn/core"
 import type { EventLog, GroupHandler, LogRecord, NewRecord, OwnedPartition } from "@posthorn/log"
-import { ConfigChangedSchema, DeliveryDueSchema, EventAcceptedSchema } from "@posthorn/proto"
+import { AttemptRecordSchema, ConfigChangedSchema, DeliveryDueSchema, EventAcceptedSchema } from "@posthorn/proto"
 
 /** Ways to break the engine on purpose, to see that the simulation finds it: each is the log as an engine broken so would use it. */
 const BREAKAGES = {
@@ -51,6 +51,10 @@ const BREAKAGES = {
     ...log,
     append: (records) => log.append(records.filter(({ topic }) => topic !== "parked")),
   }),
+  "says nothing of what nobody takes": (log: EventLog): EventLog => ({
+    ...log,
+    append: (records) => log.append(records.filter((record) => !tellsOfUnmatched(record))),
+  }),
   "ignores pauses": (log: EventLog): EventLog => ({
     ...log,
     follow: (topic, from, onRecords) => log.follow(topic, from, (records) => onRecords(records.map(withoutPause))),
@@ -76,6 +80,9 @@ export type Breakage = keyof typeof BREAKAGES
 
 /** The log as a broken engine would use it. */
 export const broken = (log: EventLog, breakage: Breakage | undefined): EventLog => (breakage === undefined ? log : BREAKAGES[breakage](log))
+
+const tellsOfUnmatched = ({ topic, value }: NewRecord): boolean =>
+  topic === "attempts" && fromBinary(AttemptRecordSchema, value).record.case === "unmatched"
 
 const unreadable = (record: LogRecord): LogRecord => ({ ...record, value: Uint8Array.of(0xff) })
 

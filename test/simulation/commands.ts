@@ -9,6 +9,7 @@ import {
   decideRequeue,
   decideResume,
   decideRunTry,
+  deliveryIn,
   isRefusal,
   isWaiting,
   lastTryOf,
@@ -83,7 +84,8 @@ async function pause(world: World, { id }: Subscription): Promise<void> {
 function view({ ledger }: World, deliveryId: string): Pick<WaitingDelivery, "delivery" | "event"> | undefined {
   const { state, round, attemptCount, nextAttemptAtMs } = ledger.standings.get(deliveryId) ?? START
   const event = ledger.lastOf(deliveryId, round)?.due.event
-  const facts = ledger.histories.get(deliveryId)?.[0]?.record.value?.delivery
+  const [first] = ledger.histories.get(deliveryId) ?? []
+  const facts = first && deliveryIn(first)
   if (event === undefined || facts === undefined) return undefined
   const { $typeName: _typeName, deliveryId: id, ...rest } = facts
   const nextAttemptAt = nextAttemptAtMs === undefined ? {} : { nextAttemptAt: timestampFromMs(nextAttemptAtMs) }

@@ -1,5 +1,5 @@
 import type { Topic } from "@posthorn/core"
-import { evolve, START, tryKey, type Standing } from "@posthorn/core"
+import { deliveryIn, evolve, START, tryKey, type Standing } from "@posthorn/core"
 import { decode, type LogAppender, type NewRecord, type Position } from "@posthorn/log"
 import {
   AttemptRecordSchema,
@@ -54,6 +54,10 @@ export class Ledger {
   readonly events: EventAccepted[] = []
   readonly poisoned: Position[] = []
   readonly breakers: BreakerChanged[] = []
+  /** Events for which the router found no subscription. */
+  readonly unmatched = new Set<string>()
+  /** Events of which the router said how many subscriptions take them. */
+  readonly matched = new Set<string>()
   /** By delivery, in the order of the log. */
   readonly histories = new Map<string, AttemptRecord[]>()
   readonly standings = new Map<string, Standing>()
@@ -192,11 +196,13 @@ export class Ledger {
   }
 
   #indexAttempt(record: AttemptRecord | undefined, noted: Noted): undefined {
-    const deliveryId = record?.record.value?.delivery?.deliveryId
+    if (record?.record.case === "unmatched") this.unmatched.add(record.record.value.eventId)
+    const deliveryId = record && deliveryIn(record)?.deliveryId
     if (record === undefined || deliveryId === undefined) return
     const history = this.histories.get(deliveryId) ?? []
     this.histories.set(deliveryId, history)
     history.push(record)
+    if (record.record.case === "created" && record.record.value.matched > 0) this.matched.add(record.record.value.delivery?.eventId ?? "")
     this.standings.set(deliveryId, evolve(this.standings.get(deliveryId) ?? START, record))
     const { record: content } = record
     if (content.case === "finished") {

@@ -1,4 +1,4 @@
-import { deliveryIdOf, START, TOPICS } from "@posthorn/core"
+import { deliveryIdOf, deliveryIn, START, TOPICS } from "@posthorn/core"
 import { DeliveryState, type AttemptRecord } from "@posthorn/proto"
 import { steadyMatches } from "./audit.ts"
 import { judgeNews } from "./judge-news.ts"
@@ -15,15 +15,45 @@ export async function judge(world: World): Promise<void> {
   await judgeLedger(world)
   const copies = judgeCopies(world)
   for (const [deliveryId, history] of world.ledger.histories) judgeDelivery(world, { deliveryId, history, copies })
+  const evidence = readEvidence(world)
   for (const event of world.ledger.events) {
     for (const { id } of steadyMatches(world, event)) {
       if (!world.ledger.histories.has(deliveryIdOf(event.eventId, id))) world.violation(`I2: ${event.eventId} was never delivered to ${id}`)
     }
+    judgeEvidence(world, event.eventId, evidence.get(event.eventId))
   }
   for (const at of world.ledger.poisoned) {
     if (!world.ledger.isBuried(at)) world.violation(`I13: ${at.topic}/${at.partition}/${at.offset} is not in the dead letters`)
   }
   judgeNews(world)
+}
+
+/** What the log says of the deliveries of an event. */
+interface Evidence {
+  readonly deliveries: number
+  /** The least that the router said it had matched; `undefined` = it did not say. */
+  readonly matched: number | undefined
+}
+
+function readEvidence({ ledger }: World): ReadonlyMap<string, Evidence> {
+  const evidence = new Map<string, Evidence>()
+  for (const history of ledger.histories.values()) {
+    const [first] = history
+    const eventId = (first && deliveryIn(first)?.eventId) ?? ""
+    const { deliveries, matched = Infinity } = evidence.get(eventId) ?? { deliveries: 0 }
+    const said = history.flatMap(({ record }) => (record.case === "created" && record.value.matched > 0 ? [record.value.matched] : []))
+    const least = Math.min(matched, ...said)
+    evidence.set(eventId, { deliveries: deliveries + 1, matched: least === Infinity ? undefined : least })
+  }
+  return evidence
+}
+
+/** The log alone accounts for every event: it has its deliveries, as many as the router matched, or says that nobody took it. */
+function judgeEvidence(world: World, eventId: string, found: Evidence | undefined): void {
+  if (found === undefined) {
+    if (!world.ledger.unmatched.has(eventId)) world.violation(`${eventId} is accounted for by nothing`)
+  } else if (found.matched === undefined) world.violation(`${eventId} has deliveries and no word of how many`)
+  else if (found.deliveries < found.matched) world.violation(`${eventId} has ${found.deliveries} deliveries, and matched ${found.matched}`)
 }
 
 /** The ledger sees the log as it is, or nothing else here means anything. */

@@ -1,1 +1,2 @@
 export * from "./analytics-store.ts"
+export * from "./analytics-rebuild.ts"

@@ -69,6 +69,17 @@ export interface LogReader {
    * Resolves once all that was there at the call has been handed over. Survives a log that is away for a time.
    */
   follow(topic: Topic, from: number, onRecords: (records: readonly LogRecord[]) => void): Promise<Follower>
+  /**
+   * Hands over every record of all partitions of a topic, from an offset of each on, as they come, for ever; of one partition in order. It is in no group:
+   * nobody else gets fewer records for it. Resolves without waiting for any. Survives a log that is away for a time.
+   */
+  tail(topic: Topic, from: readonly number[], onRecords: (records: readonly LogRecord[]) => void): Promise<Tail>
+}
+
+export interface Tail {
+  /** Offset of the next record to be handed over, by partition. */
+  readonly positions: readonly number[]
+  close(): Promise<void>
 }
 
 export interface Follower {

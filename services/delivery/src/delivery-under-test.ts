@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
 import { timestampFromMs } from "@bufbuild/protobuf/wkt"
-import { evolve, formatId, START, type Topic } from "@posthorn/core"
+import { deliveryIn, evolve, formatId, START, type Topic } from "@posthorn/core"
 import type { MemoryLog } from "@posthorn/log/memory"
 import type { LogRecord } from "@posthorn/log"
 import { createScriptedSender, type Script } from "@posthorn/outbound/scripted"
@@ -111,7 +111,7 @@ export async function all(log: MemoryLog, topic: Topic): Promise<LogRecord[]> {
 
 export async function history(log: MemoryLog, deliveryId: string): Promise<AttemptRecord[]> {
   const records = (await all(log, "attempts")).map(({ value }) => fromBinary(AttemptRecordSchema, value))
-  return records.filter(({ record }) => record.value?.delivery?.deliveryId === deliveryId)
+  return records.filter((record) => deliveryIn(record)?.deliveryId === deliveryId)
 }
 
 export const stateOf = async (log: MemoryLog, deliveryId: string) => (await history(log, deliveryId)).reduce(evolve, START)

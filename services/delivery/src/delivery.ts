@@ -77,7 +77,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     onUndecodable: ({ offset }, error) => events.configUndecodable(offset, error),
   }))
   const appender = createSureAppender(log, stopping.signal, (error) => events.appendFailed(error))
-  const operational = createOperationalEvents(subscriptions, () => follower.position)
+  const operational = createOperationalEvents(subscriptions, follower)
   const disable = (subscriptionId: string): void =>
     void disableGone({ follower, clock, events, operational, appender, signal: stopping.signal }, subscriptionId)
   const secretUnreadable = (subscriptionId: string, error: unknown): void => events.secretUnreadable(subscriptionId, error)

@@ -1,6 +1,6 @@
 /** Where the doors (gRPC, Connect, REST) and what is behind them meet: one handler per RPC, whatever door a request came through. */
 import type { IncomingHttpHeaders } from "node:http"
-import type { DescMethod, DescMethodUnary, MessageShape } from "@bufbuild/protobuf"
+import type { DescMethod, DescMethodServerStreaming, DescMethodUnary, MessageShape } from "@bufbuild/protobuf"
 import type { PublishInput, Refusal } from "@posthorn/core"
 import type { AppendClass } from "@posthorn/log"
 import type { PublishResponse, Role } from "@posthorn/proto"
@@ -52,11 +52,29 @@ export type Handler<M extends DescMethodUnary> = (
   call: Call,
 ) => Promise<MessageShape<M["output"]> | Refusal>
 
+/**
+ * Answers one request with a stream of messages. Likewise; a refusal instead of the messages is answered as that of any other request, and one among
+ * them is the last. The next message is asked for once the client has taken the one before. Ends soon after the call's signal is aborted.
+ */
+export type FeedHandler<M extends DescMethodServerStreaming> = (
+  request: MessageShape<M["input"]>,
+  call: Call,
+) => Promise<AsyncIterable<MessageShape<M["output"]> | Refusal> | Refusal>
+
+/** `export`: all that there is, as fast as the client takes it. `watch`: what comes, without an end. Each has its own bounds. */
+export type FeedKind = "export" | "watch"
+
+export interface Feed {
+  readonly kind: FeedKind
+  readonly handler: FeedHandler<DescMethodServerStreaming>
+}
+
 export type AroundHandler = <M extends DescMethodUnary>(method: M, handler: Handler<M>) => Handler<M>
 
 /** The handlers of a gateway, by full name of the method (`posthorn.v1.KeyService/CreateKey`). */
 export class Handlers {
   readonly #byName = new Map<string, Handler<DescMethodUnary>>()
+  readonly #feeds = new Map<string, Feed>()
   readonly #around: AroundHandler
 
   /** @param around what every handler is wrapped in; default nothing */
@@ -70,6 +88,21 @@ export class Handlers {
     if (this.#byName.has(name)) throw new Error(`${name} has two handlers`)
     this.#byName.set(name, this.#around(method, handler))
     return this
+  }
+
+  /** Likewise for a method that answers with a stream. */
+  registerFeed<M extends DescMethodServerStreaming>(method: M, kind: FeedKind, handler: FeedHandler<M>): this {
+    const name = methodName(method)
+    if (this.#feeds.has(name)) throw new Error(`${name} has two handlers`)
+    this.#feeds.set(name, { kind, handler })
+    return this
+  }
+
+  /** Throws when the method has none. */
+  feedOf(method: DescMethodServerStreaming): Feed {
+    const feed = this.#feeds.get(methodName(method))
+    if (feed === undefined) throw new Error(`${methodName(method)} has no handler`)
+    return feed
   }
 
   /** Throws when the method has none. */
@@ -158,4 +191,9 @@ export interface DoorEvents {
   }): void
   /** A fault of ours that was answered `internal` or `unavailable`. The cause is for our log and never sent. */
   requestFailed(facts: { readonly door: Door; readonly method: string; readonly requestId: string; readonly cause: unknown }): void
+}
+
+export interface FeedEvents {
+  /** How many streams of a kind are open now; whenever that changes. */
+  feedsOpen(kind: FeedKind, count: number): void
 }

@@ -1,5 +1,5 @@
 import { LATENCY_BUCKETS_SECONDS, type Logger, type Metrics } from "@posthorn/runtime"
-import type { DoorEvents } from "./call.ts"
+import type { DoorEvents, FeedEvents } from "./call.ts"
 import type { RootDialect } from "./dialects/root-dialect.ts"
 import { CODES } from "./error-boundary.ts"
 import type { PublishEvents } from "./publish/publish-context.ts"
@@ -47,6 +47,10 @@ export function gatewayEvents(log: Log, metrics: Metrics) {
     help: "Dead letters that tasks have redriven or discarded.",
     labels: { kind: ["redrive", "discard"] },
   })
+  const replayed = metrics.counter({
+    name: "posthorn_task_replayed_deliveries_total",
+    help: "Deliveries that replays have begun.",
+  })
   const publish: PublishEvents = {
     accepted: (source, duplicate) => ingested.add(1, { source, duplicate: duplicate ? "true" : "false" }),
     limited: () => limited.add(1),
@@ -60,6 +64,10 @@ export function gatewayEvents(log: Log, metrics: Metrics) {
     taskAdvanced: (taskId, kind, count) => {
       worked.add(count, { kind })
       log.debug("task advanced", { taskId, count })
+    },
+    taskReplayed: (taskId, count) => {
+      replayed.add(count)
+      log.debug("replay advanced", { taskId, count })
     },
     deadLettersGone: (taskId, count) => log.warn("the log holds these dead letters no more: they cannot be sent again", { taskId, count }),
     taskInterrupted: (taskId, cause) => log.warn("task was interrupted; it goes on later", { taskId, error: cause }),
@@ -117,7 +125,7 @@ function accessEvents(log: Log, metrics: Metrics) {
   }
 }
 
-function doorEvents(log: Log, metrics: Metrics): DoorEvents {
+function doorEvents(log: Log, metrics: Metrics): DoorEvents & FeedEvents {
   const requests = metrics.counter({
     name: "posthorn_requests_total",
     help: "Requests answered, by door and code.",
@@ -129,7 +137,13 @@ function doorEvents(log: Log, metrics: Metrics): DoorEvents {
     labels: { door: DOORS },
     buckets: LATENCY_BUCKETS_SECONDS,
   })
+  const feeds = metrics.gauge({
+    name: "posthorn_open_streams",
+    help: "Exports and live streams that are open.",
+    labels: { kind: ["export", "watch"] },
+  })
   return {
+    feedsOpen: (kind, count) => feeds.set(count, { kind }),
     requestFinished({ door, method, code, durationMs, requestId }) {
       requests.add(1, { door, code })
       duration.observe(durationMs / 1000, { door })

@@ -3,7 +3,7 @@ import type { Crypto, Rate } from "@posthorn/core"
 import { setTimeout as pause } from "node:timers/promises"
 import { followConfig, keepConfigSnapshots, type EventLog } from "@posthorn/log"
 import { checkHealth, type Clock, type Metrics, type SecretBox } from "@posthorn/runtime"
-import type { AuditReader, DeadLetterQueue, IdempotencyClaims, KeyUses, MutualExclusion, StatusReader } from "@posthorn/store"
+import type { AuditReader, ConservationReader, DeadLetterQueue, IdempotencyClaims, KeyUses, MutualExclusion, ReplayReader, StatusReader, StoryReader } from "@posthorn/store"
 import { openAccess } from "./access/open-access.ts"
 import { createNewId } from "./commands/new-id.ts"
 import type { RootDialect } from "./dialects/root-dialect.ts"
@@ -11,6 +11,7 @@ import { openDoors } from "./doors/doors.ts"
 import type { Probes } from "./doors/pages.ts"
 import type { GatewayEvents } from "./events.ts"
 import { healthChecks, type Pinged } from "./health.ts"
+import { LiveDeliveries } from "./live/live-deliveries.ts"
 import { openPublishing } from "./publish/open-publishing.ts"
 import { createHandlers } from "./rpc/handlers.ts"
 import { SchemaChecker } from "./schemas/schema-checker.ts"
@@ -32,7 +33,7 @@ export interface GatewayOptions {
   readonly ingestRateLimit?: Omit<Rate, "burst"> | undefined
   readonly operatorKey: string
   readonly log: EventLog
-  readonly store: StatusReader & AuditReader & KeyUses & DeadLetterQueue & MutualExclusion & IdempotencyClaims & Pinged
+  readonly store: StatusReader & StoryReader & AuditReader & ConservationReader & KeyUses & DeadLetterQueue & ReplayReader & MutualExclusion & IdempotencyClaims & Pinged
   readonly analytics: AnalyticsReader & Pinged
   readonly box: SecretBox
   readonly crypto: Crypto
@@ -78,12 +79,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     schemas,
     pause: async (ms: number) => pause(ms),
   }
+  const live = new LiveDeliveries({ log, box, nowMs, exists: (applicationId) => config.table.application(applicationId) !== undefined })
   const lagRecords = createStatsLag({ log, monotonicMs, pause: shared.pause })
   const doors = await openDoors({
     ...options,
     access,
     refusals,
-    handlers: createHandlers({ ...shared, nowMs, judgeUrl: options.judgeUrl, analytics, lagRecords }),
+    handlers: createHandlers({ ...shared, nowMs, judgeUrl: options.judgeUrl, analytics, lagRecords, live }),
     publish: openPublishing({ ...shared, access, crypto, clock, ingestRateLimit, events }),
     probes: probesOf(options),
   }).catch(async (error: unknown) => {
@@ -100,7 +102,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ...addresses,
     async stop() {
       await Promise.all([doors.close(), tasks?.stop()])
-      await Promise.all([schemas.stop(), snapshots.close(), stopAccess()])
+      await Promise.all([live.stop(), schemas.stop(), snapshots.close(), stopAccess()])
       await config.close()
       events.stopped()
     },

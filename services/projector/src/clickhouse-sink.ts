@@ -1,7 +1,8 @@
 import type { AnalyticsBatch, AnalyticsWriter } from "@posthorn/analytics"
-import { attemptRow, decodeRecord, eventRow, limits, type AttemptRow, type EventRow } from "@posthorn/core"
+import { limits } from "@posthorn/core"
 import type { GroupHandler, LogRecord, OwnedPartition } from "@posthorn/log"
 import type { Clock } from "@posthorn/runtime"
+import { analyticsBatch } from "./analytics-batch.ts"
 import type { ProjectorEvents } from "./events.ts"
 import { persist } from "./persist.ts"
 import { RecordQueue, type Stretch } from "./record-queue.ts"
@@ -72,21 +73,8 @@ export class ClickHouseSink implements Pick<GroupHandler, "records" | "revoked">
   }
 }
 
-/** What cannot be decoded is left out: the status store's projection makes it a dead letter. */
-function batchOf(stretches: readonly Stretch[]): AnalyticsBatch {
-  const events: EventRow[] = []
-  const attempts: AttemptRow[] = []
-  for (const { topic, value, offset } of stretches.flatMap(({ records }) => records)) {
-    const decoded = decodeRecord(topic, value)
-    if ("undecodable" in decoded) continue
-    const event = decoded.topic === "events" || decoded.topic === "events.bulk" ? eventRow(decoded.message, offset) : undefined
-    const attempt = decoded.topic === "attempts" ? attemptRow(decoded.message, offset) : undefined
-    if (event) events.push(event)
-    if (attempt) attempts.push(attempt)
-  }
-  return {
-    events,
-    attempts,
-    token: stretches.map(({ partition, first, next }) => `${partition.topic}/${partition.partition}/${first}-${next - 1}`).join(","),
-  }
-}
+const batchOf = (stretches: readonly Stretch[]): AnalyticsBatch =>
+  analyticsBatch(
+    stretches.flatMap(({ records }) => records),
+    stretches.map(({ partition, first, next }) => `${partition.topic}/${partition.partition}/${first}-${next - 1}`).join(","),
+  )

@@ -1,5 +1,6 @@
-import { PROJECTED_TOPICS, type Topic } from "@posthorn/core"
+import { FINDING_KINDS, PROJECTED_TOPICS, type Finding, type Topic } from "@posthorn/core"
 import type { Logger, Metrics } from "@posthorn/runtime"
+import type { ConservationSummary, Retained } from "@posthorn/store"
 
 /** The only fields of this service's log lines. */
 export const LOG_FIELDS = [
@@ -12,15 +13,24 @@ export const LOG_FIELDS = [
   "count",
   "durationMs",
   "dropped",
+  "held",
   "kept",
+  "locked",
   "deadLetters",
   "claims",
+  "kind",
+  "applicationId",
+  "eventId",
+  "deliveryId",
 ] as const
 type Log = Logger<(typeof LOG_FIELDS)[number]>
 
 const VIEWS = ["postgres", "clickhouse"] as const
 export type View = (typeof VIEWS)[number]
 export const GROUPS = { postgres: "projector-postgres", clickhouse: "projector-clickhouse" } as const satisfies Record<View, string>
+
+/** What is on its way alone is left; so much is on its way that all is left; somebody used the tables. */
+const OVERDUE = ["held", "kept", "locked"] as const
 
 const BATCH_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const
 
@@ -54,6 +64,20 @@ function projectorMetrics(metrics: Metrics) {
       name: "posthorn_unreadable_dead_letters_total",
       help: "Records of dead-letters that could not be decoded and are left out.",
     }),
+    dropped: metrics.counter({
+      name: "posthorn_retention_days_dropped_total",
+      help: "Days of rows that were let go, each retention by itself.",
+    }),
+    overdue: metrics.gauge({
+      name: "posthorn_retention_days_backlog",
+      help: "Days of rows that are old enough to go and are still there, as the last round of housekeeping left them.",
+      labels: { state: OVERDUE },
+    }),
+    deleted: metrics.counter({
+      name: "posthorn_retention_rows_deleted_total",
+      help: "Rows that housekeeping has deleted one by one.",
+      labels: { table: ["dead_letters", "idempotency_keys"] },
+    }),
     lag: metrics.gauge({
       name: "posthorn_log_lag_records",
       help: "Records that a group has not finished.",
@@ -64,8 +88,9 @@ function projectorMetrics(metrics: Metrics) {
 
 /** Every log line of the projector, with what it counts. */
 export function projectorEvents(log: Log, metrics: Metrics) {
-  const { projected, batches, failures, stale, dead, unreadable, lag } = projectorMetrics(metrics)
+  const { projected, batches, failures, stale, dead, unreadable, lag, dropped, overdue, deleted } = projectorMetrics(metrics)
   return {
+    ...conservationEvents(log, metrics),
     batchProjected(view: View, records: number, durationMs: number): void {
       projected.add(records, { view })
       batches.observe(durationMs / 1000, { view })
@@ -99,10 +124,15 @@ export function projectorEvents(log: Log, metrics: Metrics) {
     memberFailed(group: string, error: unknown): void {
       log.error("group member failed", { group, error })
     },
-    retained(done: { dropped: readonly string[]; kept: readonly string[]; deadLetters: number; claims: number }): void {
-      const { dropped, kept, deadLetters, claims } = done
-      if (dropped.length + kept.length + deadLetters + claims > 0)
-        log.info("old rows let go", { dropped: dropped.join(","), kept: kept.join(","), deadLetters, claims })
+    retained(done: Retained): void {
+      const { deadLetters, claims } = done
+      dropped.add(done.dropped.length)
+      for (const state of OVERDUE) overdue.set(done[state].length, { state })
+      deleted.add(deadLetters, { table: "dead_letters" })
+      deleted.add(claims, { table: "idempotency_keys" })
+      const days = Object.fromEntries((["dropped", ...OVERDUE] as const).map((fate) => [fate, done[fate].join(",")] as const))
+      if (Object.values(days).some((names) => names !== "") || deadLetters + claims > 0)
+        log.info("old rows let go", { ...days, deadLetters, claims })
     },
     retentionFailed(error: unknown): void {
       log.warn("letting old rows go failed; trying again later", { error })
@@ -112,6 +142,40 @@ export function projectorEvents(log: Log, metrics: Metrics) {
     },
     started(): void {
       log.info("projector started")
+    },
+  }
+}
+
+/** The same of the check that every accepted event is accounted for. */
+function conservationEvents(log: Log, metrics: Metrics) {
+  const findings = metrics.gauge({
+    name: "posthorn_conservation_findings",
+    help: "What should be there and is not, by kind.",
+    labels: { kind: FINDING_KINDS },
+  })
+  const checked = metrics.gauge({
+    name: "posthorn_conservation_checked_seconds",
+    help: "How long ago it was last checked that every accepted event is accounted for.",
+  })
+  return {
+    findingsCounted(counts: ConservationSummary["findings"]): void {
+      for (const kind of FINDING_KINDS) findings.set(counts.get(kind) ?? 0, { kind })
+    },
+    conservationAge(ageMs: number): void {
+      checked.set(Math.max(0, ageMs) / 1000)
+    },
+    findingFound({ kind, applicationId, eventId, deliveryId, place: at }: Finding): void {
+      const where = at === undefined ? {} : { ...place(at), offset: at.offset }
+      log.error("something is missing", { kind, applicationId, eventId, ...(deliveryId === "" ? {} : { deliveryId }), ...where })
+    },
+    conservationUnsearched(count: number): void {
+      log.warn("too much waits to look for overdue deliveries; trying again later", { count })
+    },
+    conservationBehind(): void {
+      log.info("the view is behind the log; it is checked later whether anything is missing")
+    },
+    conservationFailed(error: unknown): void {
+      log.warn("checking whether anything is missing failed; trying again later", { error })
     },
   }
 }

@@ -1,11 +1,12 @@
 import { setTimeout as wait } from "node:timers/promises"
-import { decodeRecord, foldStatus, idsNamedBy, limits, type ProjectedRecord } from "@posthorn/core"
+import { decodeRecord, limits, type ProjectedRecord } from "@posthorn/core"
 import { poisonLetter, type EventLog, type GroupHandler, type LogRecord, type NewRecord, type OwnedPartition } from "@posthorn/log"
 import type { Clock } from "@posthorn/runtime"
 import type { StatusProjection } from "@posthorn/store"
 import type { ProjectorEvents } from "./events.ts"
 import { persist } from "./persist.ts"
 import { RecordQueue, type Stretch } from "./record-queue.ts"
+import { rowsOf } from "./rows-of.ts"
 
 export interface PostgresSinkOptions {
   readonly log: Pick<EventLog, "append" | "ends">
@@ -101,10 +102,8 @@ export class PostgresSink implements Pick<GroupHandler, "assigned" | "records" |
 
   async #write(stretches: readonly Stretch[], records: readonly ProjectedRecord[]): Promise<"done" | "stale"> {
     const { status } = this.#options
-    const changes = records.flatMap((record) => (record.topic === "config" ? [record.message] : []))
-    const known = changes.length === 0 ? [] : await status.knownEntities(idsNamedBy(changes))
     const ranges = stretches.map(({ partition: { topic, partition }, first, next }) => ({ topic, partition, first, next }))
-    return status.project({ ranges, rows: foldStatus(records, known) })
+    return status.project({ ranges, rows: await rowsOf(status, records) })
   }
 
   /** Goes on from where the store is. A partition that is lost by now is somebody else's. */

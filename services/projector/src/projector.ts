@@ -1,9 +1,11 @@
 import type { AnalyticsWriter } from "@posthorn/analytics"
-import { EVENT_TOPICS, limits, PROJECTED_TOPICS, type Topic } from "@posthorn/core"
+import { limits, PROJECTED_TOPICS, type Topic } from "@posthorn/core"
 import type { EventLog, GroupHandler, GroupMember } from "@posthorn/log"
 import type { Clock } from "@posthorn/runtime"
-import type { StatusKeeper, StatusProjection } from "@posthorn/store"
+import type { ConservationBooks, ConservationReader, MutualExclusion, StatusKeeper, StatusProjection } from "@posthorn/store"
+import { ANALYTICS_TOPICS } from "./analytics-batch.ts"
 import { ClickHouseSink } from "./clickhouse-sink.ts"
+import { keepChecking } from "./conservation/keep-checking.ts"
 import { GROUPS, type ProjectorEvents, type View } from "./events.ts"
 import { PostgresSink } from "./postgres-sink.ts"
 
@@ -11,7 +13,7 @@ export { LOG_FIELDS as projectorLogFields, projectorEvents } from "./events.ts"
 
 export interface ProjectorOptions {
   readonly log: EventLog
-  readonly status: StatusProjection & StatusKeeper
+  readonly status: StatusProjection & StatusKeeper & ConservationBooks & ConservationReader & MutualExclusion
   readonly analytics: AnalyticsWriter
   readonly clock: Clock
   /** How long status rows are kept. */
@@ -30,8 +32,7 @@ export interface Projector {
   stop(): Promise<void>
 }
 
-/** What ClickHouse is given: the other topics hold nothing that it counts. */
-const TOPICS = { postgres: PROJECTED_TOPICS, clickhouse: [...EVENT_TOPICS, "attempts"] } as const satisfies Record<View, readonly Topic[]>
+const TOPICS = { postgres: PROJECTED_TOPICS, clickhouse: ANALYTICS_TOPICS } as const satisfies Record<View, readonly Topic[]>
 const LAG_INTERVAL_MS = 5000
 
 /** Starts the projection into both views, each in a group of its own so that one store being down delays only itself. Any number of projectors may run. */
@@ -67,6 +68,7 @@ export async function startProjector(options: ProjectorOptions): Promise<Project
   const retain = (): void => void status.retain({ nowMs: clock.nowMs(), retentionHours }).then(events.retained, events.retentionFailed)
   const timers = [setInterval(retain, limits.STORE_RETENTION_INTERVAL_MS), setInterval(() => void tellLag(log, events), LAG_INTERVAL_MS)]
   retain()
+  const stopChecking = keepChecking({ log, status, clock, events, signal })
   return {
     get lastContactMs() {
       return Math.min(...members.map((member) => member.lastContactMs))
@@ -76,7 +78,7 @@ export async function startProjector(options: ProjectorOptions): Promise<Project
       for (const timer of timers) clearInterval(timer)
       // What is in flight is finished if its store takes it at this try, and left to the next start otherwise.
       stopping.abort()
-      await Promise.all(members.map((member) => member.leave()))
+      await Promise.all([...members.map((member) => member.leave()), stopChecking()])
     },
   }
 }

@@ -2,20 +2,20 @@ import type { Verdict } from "../figures.ts"
 import { startGateway } from "../posthorn.ts"
 import { load, runJson } from "../processes.ts"
 import { compareInRounds } from "../rounds.ts"
-import { openTenant } from "../tenant.ts"
+import { CHECKED_DATA, CHECKED_TYPE, openCheckedTenant } from "../tenant.ts"
 
 const FOR_MS = 4000
 const BATCH = 100
 /** Batches under way, on both sides. */
 const CONNECTIONS = 16
-const EVENT = JSON.stringify({ type: "bench.event", data: { text: "x".repeat(560) } })
+const EVENT = JSON.stringify({ type: CHECKED_TYPE, data: CHECKED_DATA })
 const BODY = `{"events":[${Array.from({ length: BATCH }, () => EVENT).join(",")}]}`
 
 /** Events published a hundred a call and acknowledged by the log, against records that are put into the log's store as bare batches of a hundred. */
 export async function ingestBatch(): Promise<readonly Verdict[]> {
   const posthorn = await startGateway()
   try {
-    const target = await openTenant(posthorn, [])
+    const target = await openCheckedTenant(posthorn)
     const plan = { ...target, path: `${target.path}:batch`, bodies: [BODY], connections: CONNECTIONS, forMs: FOR_MS }
     const accepted = async (): Promise<number> => (await posthorn.metrics()).sum("posthorn_ingest_events_total")
     const ours = async (): Promise<number> => {
@@ -33,7 +33,7 @@ export async function ingestBatch(): Promise<readonly Verdict[]> {
     const bare = process.env["POSTHORN_KAFKA_BROKERS"] ? "a raw kafkajs producer" : "bare inserts into the same Postgres"
     return await compareInRounds({
       name: "ingest-batch",
-      about: `durable-acked POST /v1/events:batch of ${BATCH} events of ${EVENT.length} B, ${CONNECTIONS} connections, against ${bare}, as many records in as many batches`,
+      about: `authenticated, limited, checked and durable-acked POST /v1/events:batch of ${BATCH} events of ${EVENT.length} B, ${CONNECTIONS} connections, against ${bare}, as many records in as many batches`,
       goal: { first: 0.5, aim: 0.7 },
       ours,
       baseline,

@@ -4,14 +4,14 @@ import type { Verdict } from "../figures.ts"
 import { startGateway } from "../posthorn.ts"
 import { grpcLoad, startListening } from "../processes.ts"
 import { compareInRounds } from "../rounds.ts"
-import { openTenant } from "../tenant.ts"
+import { CHECKED_DATA, CHECKED_TYPE, openCheckedTenant } from "../tenant.ts"
 
 const FOR_MS = 4000
 const CONNECTIONS = 8
 const STREAMS = 32
-const PAYLOAD = Buffer.from(JSON.stringify({ text: "x".repeat(560) }))
+const PAYLOAD = Buffer.from(JSON.stringify(CHECKED_DATA))
 const MESSAGE = Buffer.from(
-  toBinary(PublishRequestSchema, create(PublishRequestSchema, { type: "bench.event", content: { case: "payload", value: PAYLOAD } })),
+  toBinary(PublishRequestSchema, create(PublishRequestSchema, { type: CHECKED_TYPE, content: { case: "payload", value: PAYLOAD } })),
 )
 
 /** Events published by unary gRPC calls and acknowledged by the log, against a grpc-js server that echoes. The gateway runs alone. */
@@ -19,7 +19,7 @@ export async function ingestGrpc(): Promise<readonly Verdict[]> {
   const posthorn = await startGateway()
   const bare = await startListening("bare-grpc.ts")
   try {
-    const { headers } = await openTenant(posthorn, [])
+    const { headers } = await openCheckedTenant(posthorn)
     const { authorization = "" } = headers
     const plan = { path: "/posthorn.v1.IngestService/Publish", headers: { authorization }, message: MESSAGE.toString("base64") }
     const accepted = async (): Promise<number> => (await posthorn.metrics()).sum("posthorn_ingest_events_total")
@@ -30,7 +30,7 @@ export async function ingestGrpc(): Promise<readonly Verdict[]> {
     }
     return await compareInRounds({
       name: "ingest-grpc",
-      about: `durable-acked unary Publish, ${CONNECTIONS} connections of ${STREAMS} calls, ${MESSAGE.length} B, against a bare grpc-js echo`,
+      about: `authenticated, limited, checked and durable-acked unary Publish, ${CONNECTIONS} connections of ${STREAMS} calls, ${MESSAGE.length} B, against a bare grpc-js echo`,
       goal: { first: 0.55, aim: 0.75 },
       ours: async () => {
         const before = await accepted()

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { createClient, ClickHouseLogLevel, type ClickHouseClient } from "@clickhouse/client"
+import type { ClickHouseClient } from "@clickhouse/client"
 import { assert, limits, type AttemptRow, type EventRow } from "@posthorn/core"
 import {
   AnalyticsUnavailable,
@@ -12,6 +12,7 @@ import {
   type TopRow,
   type Totals,
 } from "../analytics-store.ts"
+import { connect, databaseOf } from "./connect.ts"
 import { createDatabase, migrate } from "./migrate.ts"
 import { readTimeseries, readTop, readTotals } from "./queries.ts"
 
@@ -39,7 +40,7 @@ class ClickHouseAnalytics implements AnalyticsStore {
 
   constructor(options: ClickHouseAnalyticsOptions) {
     this.#options = options
-    this.#database = decodeURIComponent(new URL(options.url).pathname.slice(1)) || "posthorn"
+    this.#database = databaseOf(options.url)
     this.#client = connect(options.url, this.#database)
   }
 
@@ -100,25 +101,6 @@ class ClickHouseAnalytics implements AnalyticsStore {
     }
     await migrate(this.#client, { database: this.#database, retentionDays: this.#options.retentionDays })
   }
-}
-
-function connect(url: string, database: string): ClickHouseClient {
-  const target = new URL(url)
-  target.pathname = ""
-  return createClient({
-    url: target,
-    database,
-    application: "posthorn",
-    request_timeout: limits.ANALYTICS_TIMEOUT_MS,
-    max_open_connections: 8,
-    // Failures are answered to the caller, who logs them; the client's own lines would repeat them in another form.
-    log: { level: ClickHouseLogLevel.OFF },
-    clickhouse_settings: {
-      max_execution_time: limits.ANALYTICS_TIMEOUT_MS / 1000,
-      // 64-bit integers as JSON numbers lose digits on the way.
-      output_format_json_quote_64bit_integers: 1,
-    },
-  })
 }
 
 interface Insertion {

@@ -31,6 +31,8 @@ const METRICS: Readonly<Record<AttemptMetric, string>> = {
   time_to_deliver_p95: `${percentiles("time_to_deliver_ms")}[2]`,
   time_to_deliver_p99: `${percentiles("time_to_deliver_ms")}[3]`,
 }
+/** Those of which there may be any number. All copies of an attempt agree on them. */
+const MANY: ReadonlySet<Dimension> = new Set<Dimension>(["subscription", "event_type"])
 const KEYS: Readonly<Record<Dimension, string>> = {
   subscription: "subscription_id",
   event_type: "event_type",
@@ -101,16 +103,14 @@ export async function readTop(client: ClickHouseClient, question: Question, want
   const key = KEYS[by]
   const condition = by === "error_class" ? "outcome = 'failed'" : "true"
   const end = `GROUP BY key ORDER BY ${orderBy} ${orderBy === "success_rate" ? "ASC" : "DESC"} NULLS LAST, key LIMIT {limit:UInt32}`
-  const first = { question, ...ATTEMPTS, condition, end }
-  // Percentiles of every subscription cost far more than finding the few that are asked for and looking at those again.
-  const few = `SELECT key FROM (${textOf({ ...first, select: `${key} AS key, ${selected(orderBy)}` })})`
-  const rows = await rowsOf(client, {
-    ...first,
-    select: `${key} AS key, ${ATTEMPT_METRICS.map(selected).join(", ")}`,
-    condition: `${condition} AND ${key} IN (${few})`,
-    parameters: { limit },
-  })
-  return rows.map((row) => ({ key: String(row["key"]), measured: measuredOf(ATTEMPT_METRICS, row) }))
+  const all = { question, ...ATTEMPTS, condition, end, select: `${key} AS key, ${ATTEMPT_METRICS.map(selected).join(", ")}` }
+  const rowOf = (row: Row): TopRow => ({ key: String(row["key"]), measured: measuredOf(ATTEMPT_METRICS, row) })
+  if (!MANY.has(by)) return (await rowsOf(client, { ...all, parameters: { limit } })).map(rowOf)
+  // Percentiles of all of them cost far more than finding the few that are asked for and looking at those again.
+  const first = await rowsOf(client, { ...all, select: `${key} AS key, ${selected(orderBy)}`, parameters: { limit } })
+  if (first.length === 0) return []
+  const keys = first.map((row) => String(row["key"]))
+  return (await rowsOf(client, { ...all, same: [`${key} IN {keys:Array(String)}`], parameters: { limit, keys } })).map(rowOf)
 }
 
 interface Statement {
@@ -119,6 +119,8 @@ interface Statement {
   readonly table: string
   /** The column by which a row is in the span. */
   readonly time: string
+  /** Conditions on what all copies of a row have in common. */
+  readonly same?: readonly string[]
   readonly condition?: string
   readonly end?: string
   readonly parameters?: Readonly<Record<string, unknown>>
@@ -141,16 +143,21 @@ async function rowsOf(client: ClickHouseClient, statement: Statement): Promise<r
   return result.json<Row>()
 }
 
-function textOf({ select, question, table, time, condition = "true", end = "" }: Omit<Statement, "parameters">): string {
-  const conditions = [
-    `${time} >= fromUnixTimestamp64Milli({sinceMs:Int64}, 'UTC')`,
-    `${time} < fromUnixTimestamp64Milli({untilMs:Int64}, 'UTC')`,
+function textOf({ select, question, table, time, same = [], condition = "true", end = "" }: Omit<Statement, "parameters">): string {
+  // All copies of a row agree on these, so that leaving rows out before copies are looked for changes nothing, and there is less to look through.
+  const before = [
     ...(question.scope === "installation" ? [] : ["application_id = {applicationId:String}"]),
     ...(question.subscriptionId === undefined ? [] : ["subscription_id = {subscriptionId:String}"]),
     ...(question.eventType === undefined ? [] : ["event_type = {eventType:String}"]),
+    ...same,
+  ]
+  const after = [
+    `${time} >= fromUnixTimestamp64Milli({sinceMs:Int64}, 'UTC')`,
+    `${time} < fromUnixTimestamp64Milli({untilMs:Int64}, 'UTC')`,
     condition,
   ]
-  return `SELECT ${select} FROM ${table} FINAL WHERE ${conditions.join(" AND ")} ${end}`
+  const prewhere = before.length === 0 ? "" : ` PREWHERE ${before.join(" AND ")}`
+  return `SELECT ${select} FROM ${table} FINAL${prewhere} WHERE ${after.join(" AND ")} ${end}`
 }
 
 const selected = (metric: AttemptMetric): string => `${METRICS[metric]} AS ${metric}`

@@ -115,6 +115,36 @@ export function writingTests(under: AnalyticsFixture): void {
     await Promise.all(strict.map((one) => one.close()))
   })
 
+  it("a day that nothing is added to becomes one part, in which nobody has to look for copies", async () => {
+    const application_id = "app_settled"
+    const dayMs = NOW - 40 * DAY_MS
+    for (let n = 0; n < 3; n++) {
+      const attempts = [attempt({ application_id, delivery_id: `dlv_${n % 2}`, finished_at: dayMs, log_offset: n })]
+      const events = [event({ application_id, event_id: `evt_${n}`, accepted_at: dayMs })]
+      await under.store.insert({ events, attempts, token: `t/settled/${n}` })
+    }
+    const day = new Date(dayMs).toISOString().slice(0, 10).replaceAll("-", "")
+    for (const table of ["attempts_by_time", "events_by_time", "delivery_attempts", "events"]) {
+      const [made] = await under.rows<{ engine: string }>(
+        `SELECT engine_full AS engine FROM system.tables WHERE database = currentDatabase() AND name = '${table}'`,
+      )
+      expect(made?.engine).toMatch(/min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = (?:1|true)/)
+      const forceAfter = async (seconds: number): Promise<void> => {
+        await under.sql.command({ query: `ALTER TABLE ${table} MODIFY SETTING min_age_to_force_merge_seconds = ${seconds}` })
+      }
+      const parts = `SELECT count() AS n FROM system.parts
+        WHERE active AND database = currentDatabase() AND table = '${table}' AND partition = '${day}'`
+      await forceAfter(1)
+      await eventually(async () => (await under.rows<{ n: string }>(parts))[0]?.n === "1", {
+        timeoutMs: 60_000,
+        what: `one part of ${table}`,
+      })
+      await forceAfter(3600)
+    }
+    const span = { sinceMs: dayMs - HOUR_MS, untilMs: dayMs + HOUR_MS }
+    expect((await under.store.totals(question(application_id, { span }))).measured.attempts).toBe(2)
+  })
+
   it("a refused insert rejects as unavailable and works when repeated", async () => {
     await under.sql.command({ query: "RENAME TABLE delivery_attempts TO away" })
     const batch = {

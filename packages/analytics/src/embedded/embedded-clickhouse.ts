@@ -1,7 +1,8 @@
 import { fork, type ChildProcess } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
-import { mkdir } from "node:fs/promises"
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises"
+import { join } from "node:path"
 import { limits } from "@posthorn/core"
 
 export interface EmbeddedClickHouseOptions {
@@ -68,14 +69,35 @@ export async function startEmbeddedClickHouse(options: EmbeddedClickHouseOptions
     current.send(order(port))
   }
 
+  const url = `http://posthorn:${password}@127.0.0.1:${port}`
+  await writeFile(join(options.dataDir, ADDRESS_FILE), url, { mode: 0o600 })
   return {
-    url: `http://posthorn:${password}@127.0.0.1:${port}`,
+    url,
     processId: () => (isRunning(current) ? current.pid : undefined),
     async stop() {
       stopping = true
       clearTimeout(restartTimer)
+      await rm(join(options.dataDir, ADDRESS_FILE), { force: true })
       await end(current)
     },
+  }
+}
+
+/** Where whoever started the engine wrote down how to reach it, for its owner alone. */
+const ADDRESS_FILE = "posthorn-address"
+const ANSWER_MS_MAX = 5000
+
+/** The address of the engine that runs on a data folder, whoever started it; with the password. `undefined` = none answers there. */
+export async function findEmbeddedClickHouse(dataDir: string): Promise<string | undefined> {
+  try {
+    const url = new URL(await readFile(join(dataDir, ADDRESS_FILE), "utf8"))
+    const headers = { authorization: `Basic ${Buffer.from(`${url.username}:${url.password}`).toString("base64")}` }
+    // The port may be somebody else's by now: only the engine that was meant knows the password.
+    const answer = await fetch(url.origin, { method: "POST", headers, body: "SELECT 1", signal: AbortSignal.timeout(ANSWER_MS_MAX) })
+    return answer.ok && (await answer.text()).trim() === "1" ? url.href : undefined
+  } catch {
+    // No file, or nobody there.
+    return undefined
   }
 }
 

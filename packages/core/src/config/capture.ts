@@ -81,8 +81,10 @@ function stateOf(entity: Entity): ConfigChanged["state"] {
       const state = { subscription, secrets: [...secrets], sourceSecret, sourceSecretFingerprint }
       return { case: "subscription", value: create(SubscriptionStateSchema, state) }
     }
-    case "task":
-      return { case: "task", value: create(TaskStateSchema, { task: entity.task }) }
+    case "task": {
+      const { task, replay } = entity
+      return { case: "task", value: create(TaskStateSchema, { task, ...(replay ? { replay } : {}) }) }
+    }
     case "event type":
       return { case: "eventType", value: create(EventTypeStateSchema, { eventType: eventTypeOf(entity) }) }
   }

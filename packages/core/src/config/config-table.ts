@@ -43,6 +43,11 @@ export class ConfigTable {
     return entity?.kind === "application" ? entity : undefined
   }
 
+  /** How long an application wants its events kept; 0 = it has not said. */
+  retentionHoursOf(applicationId: string): number {
+    return this.application(applicationId)?.application.retentionHours ?? 0
+  }
+
   key(id: string): KeyEntity | undefined {
     const entity = this.#entities.get(id)
     return entity?.kind === "key" ? entity : undefined

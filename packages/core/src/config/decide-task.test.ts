@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf"
-import { ApplicationSchema, TaskKind, TaskProgress, type ConfigChanged } from "@posthorn/proto"
+import { ApplicationSchema, ReplayProgressSchema, TaskKind, TaskProgress, type ConfigChanged } from "@posthorn/proto"
 import { expect, test } from "vitest"
 import { formatId } from "../ids.ts"
 import * as limits from "../limits.ts"
@@ -7,7 +7,15 @@ import { isRefusal, type Refusal } from "../refusal.ts"
 import type { ChangeContext } from "./change.ts"
 import { ConfigTable } from "./config-table.ts"
 import { decideCreateApplication } from "./decide-application.ts"
-import { decideCreateTask, decideEndTask, decideForgetTask, tasksOf, type CreateTask } from "./decide-task.ts"
+import {
+  decideAdvanceTask,
+  decideCreateTask,
+  decideEndTask,
+  decideForgetTask,
+  decideRestTask,
+  tasksOf,
+  type CreateTask,
+} from "./decide-task.ts"
 import { evolve } from "./evolve.ts"
 
 const APPLICATION = formatId("application", new Uint8Array(16))
@@ -83,4 +91,42 @@ test("the oldest task that has ended is forgotten once there are as many as are 
   expect(forgotten).toMatchObject({ entityId: taskId(limits.TASKS_KEPT_MAX - 1), state: { case: "deleted" } })
   evolve(full, forgotten!, 0)
   expect(tasksOf(full, APPLICATION)).toHaveLength(limits.TASKS_KEPT_MAX - 1)
+})
+
+const resting =
+  (number: number, state: typeof TaskProgress.PAUSED | typeof TaskProgress.RUNNING = TaskProgress.PAUSED) =>
+  (table: ConfigTable) =>
+    decideRestTask(table, { taskId: taskId(number), state }, at(50))
+const advancing =
+  (holder: string, done: number, takesOver = false) =>
+  (table: ConfigTable) =>
+    decideAdvanceTask(
+      table,
+      { taskId: taskId(1), replay: create(ReplayProgressSchema, { holder }), takesOver, done, begun: done, left: [] },
+      at(60),
+    )
+
+test("a task rests and goes on, can be cancelled while it rests, and still counts as under way", () => {
+  const paused = given(making(1), resting(1))
+  expect(paused.task(taskId(1))?.task).toMatchObject({ state: TaskProgress.PAUSED, etag: "2" })
+  expect(resting(1)(paused)).toBeUndefined()
+  expect(given(making(1), resting(1), resting(1, TaskProgress.RUNNING)).task(taskId(1))?.task.state).toBe(TaskProgress.RUNNING)
+  expect(ending(1)(paused)).toMatchObject({ code: "failed_precondition" })
+  expect(given(making(1), resting(1), ending(1, TaskProgress.CANCELLED)).task(taskId(1))?.task.state).toBe(TaskProgress.CANCELLED)
+  expect(resting(1)(given(making(1), ending(1)))).toMatchObject({ code: "failed_precondition" })
+  const makings = Array.from({ length: limits.TASKS_RUNNING_MAX }, (_, index) => [making(index + 1), resting(index + 1)]).flat()
+  expect(making(99)(given(...makings))).toMatchObject({ code: "resource_exhausted" })
+})
+
+test("only who took a replay over last notes how far it is, also once it rests or was cancelled, and never once it is done", () => {
+  const taken = given(making(1), advancing("a", 0, true), advancing("a", 2))
+  expect(taken.task(taskId(1))).toMatchObject({ task: { done: 2n, begun: 2n, state: TaskProgress.RUNNING }, replay: { holder: "a" } })
+  const other = given(making(1), advancing("a", 0, true), advancing("b", 1, true))
+  expect(advancing("a", 2)(other)).toMatchObject({ code: "failed_precondition" })
+  const paused = given(making(1), advancing("a", 0, true), resting(1), advancing("a", 3))
+  expect(paused.task(taskId(1))).toMatchObject({ task: { done: 3n, state: TaskProgress.PAUSED }, replay: { holder: "a" } })
+  expect(advancing("b", 3, true)(paused)).toMatchObject({ code: "failed_precondition" })
+  const cancelled = given(making(1), advancing("a", 0, true), ending(1, TaskProgress.CANCELLED), advancing("a", 4))
+  expect(cancelled.task(taskId(1))).toMatchObject({ task: { done: 4n, state: TaskProgress.CANCELLED }, replay: undefined })
+  expect(advancing("a", 5)(given(making(1), advancing("a", 0, true), ending(1)))).toMatchObject({ code: "failed_precondition" })
 })

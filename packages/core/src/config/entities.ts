@@ -1,4 +1,4 @@
-import type { Application, Key, SigningSecret, Subscription, Task } from "@posthorn/proto"
+import type { Application, Key, ReplayProgress, SigningSecret, Subscription, Task } from "@posthorn/proto"
 
 /** What `config` holds, as last changed. The messages are shared with everybody who asks: never change them. */
 export interface ApplicationEntity {
@@ -37,6 +37,8 @@ export interface TaskEntity {
   readonly kind: "task"
   readonly version: number
   readonly task: Task
+  /** How far a replay has come; `undefined` = nobody has begun to work at it, or it is none. */
+  readonly replay?: ReplayProgress | undefined
 }
 
 export interface EventTypeEntity {

@@ -7,7 +7,7 @@ import { applicationIdOf, idOf, type Entity, type EntityChange } from "./entitie
 import { eventTypeEntity } from "./event-type-definition.ts"
 
 /** Names what `evolve` makes of records: to be raised with every change after which the same records come to another table. */
-export const CONFIG_RULES = 1
+export const CONFIG_RULES = 2
 
 /**
  * Applies the next record of `config` to the table, in place, and answers what it changed; nothing when the record takes no effect.
@@ -66,8 +66,8 @@ function entityOf({ state, expectedVersion }: ConfigChanged, before: number): En
       return subscription && { kind: "subscription", version, subscription, ...sealed, voidBefore: before }
     }
     case "task": {
-      const { task } = state.value
-      return task && { kind: "task", version, task }
+      const { task, replay } = state.value
+      return task && { kind: "task", version, task, replay }
     }
     case "eventType": {
       const { eventType } = state.value

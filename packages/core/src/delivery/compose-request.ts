@@ -49,9 +49,22 @@ export function composeRequest({ due, subscription, secrets, nowMs }: RequestQue
   }
 }
 
-const CONFIDENTIAL = /authorization|cookie|token|secret|password|api-?key|credential/
+const CONFIDENTIAL = /auth|cookie|token|secret|passw|api-?key|credential|session|signature/
+const HIDDEN = "[hidden]"
 
-/** The headers as they may be shown: names that speak of a secret keep no value. */
-export function visibleHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, CONFIDENTIAL.test(name) ? "[hidden]" : value]))
+/**
+ * The headers as they may be shown: names that speak of a secret keep no value, nor does what a subscription adds of its own, which may be a secret
+ * under any name. A signature is one too: with the body that it is over, it makes a request that an endpoint trusts.
+ * @param own the subscription's
+ */
+export function visibleHeaders(
+  headers: Readonly<Record<string, string>>,
+  own: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const hidden = new Set(
+    Object.entries(own).flatMap(([name, value]) => (headers[name.toLowerCase()] === value ? [name.toLowerCase()] : [])),
+  )
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, hidden.has(name) || CONFIDENTIAL.test(name) ? HIDDEN : value]),
+  )
 }

@@ -22,8 +22,8 @@ export interface Wanted {
 
 /** Somebody wants the try that a delivery waits for not to be made. */
 export function decideCancelTry(delivery: Delivery, { actor, nowMs, reason }: Wanted & { readonly reason: string }): ControlRecord {
-  const { id: deliveryId, applicationId, eventId, subscriptionId, eventType, createdAt, round, attemptCount } = delivery
-  const facts = { deliveryId, applicationId, eventId, subscriptionId, eventType, ...(createdAt ? { createdAt } : {}) }
+  const { id: deliveryId, applicationId, eventId, subscriptionId, eventType, createdAt, retentionHours, round, attemptCount } = delivery
+  const facts = { deliveryId, applicationId, eventId, subscriptionId, eventType, retentionHours, ...(createdAt ? { createdAt } : {}) }
   const value = {
     delivery: create(DeliveryFactsSchema, facts),
     round,

@@ -1,10 +1,11 @@
 import { create } from "@bufbuild/protobuf"
 import { timestampFromMs } from "@bufbuild/protobuf/wkt"
-import { DeliveryDueSchema, DeliveryState, SubscriptionSchema } from "@posthorn/proto"
+import { ActorSchema, DeliveryDueSchema, DeliverySchema, DeliveryState, SubscriptionSchema } from "@posthorn/proto"
 import { expect, test } from "vitest"
 import type { SubscriptionEntity } from "../config/entities.ts"
 import * as limits from "../limits.ts"
-import { decideExpired, isExpired, letterOf, REASONS } from "./decide.ts"
+import { decideCancelTry } from "./control.ts"
+import { decideCancelledAsWanted, decideExpired, factsOf, isExpired, letterOf, REASONS } from "./decide.ts"
 import { permissionOf } from "./permission.ts"
 
 const HOUR_MS = 3_600_000
@@ -32,6 +33,15 @@ test("one that runs out is dead as it was last tried, so that a redrive goes on 
   const settled = decideExpired(due, 5)
   expect(settled).toMatchObject({ state: DeliveryState.DEAD, reason: REASONS.exhausted, attemptCount: 2 })
   expect(letterOf(due, settled)?.content).toMatchObject({ case: "delivery", value: { deliveryId: "dlv_1", attempt: 2 } })
+})
+
+test("every outcome says how long it is kept, as its event does, also one that is made of what the views show", () => {
+  const event = { eventId: "evt_1", retentionHours: 120 }
+  expect(factsOf(create(DeliveryDueSchema, { ...due, event: { ...due.event!, ...event } })).retentionHours).toBe(120)
+  const shown = create(DeliverySchema, { id: "dlv_1", retentionHours: 120 })
+  const { record } = decideCancelTry(shown, { actor: create(ActorSchema), nowMs: 0, reason: "" })
+  if (record.case !== "cancel") throw new Error("a cancelled try was asked for")
+  expect(decideCancelledAsWanted(record.value, 5).delivery).toMatchObject({ deliveryId: "dlv_1", retentionHours: 120 })
 })
 
 test("what began before its subscription was last disabled is over, though it is enabled again; what began after goes out", () => {

@@ -8,6 +8,7 @@ import {
   DeliveryFactsSchema,
   DeliverySettledSchema,
   DeliveryState,
+  NextAttemptReason,
   type Attempt,
   type AttemptFinished,
   type CancelTry,
@@ -19,7 +20,7 @@ import {
 } from "@posthorn/proto"
 import { assert } from "../assert.ts"
 import type { Verdict } from "../attempt/classify.ts"
-import { nextAttemptAt, scheduleSpanMs } from "../retry/schedule.ts"
+import { nextRetry, scheduleSpanMs } from "../retry/schedule.ts"
 
 /** Reasons that end a delivery, as the API shows them. */
 export const REASONS = {
@@ -45,6 +46,7 @@ export function factsOf(due: DeliveryDue, event = due.event): DeliveryFacts {
     eventId: event.eventId,
     subscriptionId: due.subscriptionId,
     eventType: event.type,
+    retentionHours: event.retentionHours,
     ...(due.createdAt ? { createdAt: due.createdAt } : {}),
   })
 }
@@ -66,16 +68,23 @@ export function decideAttempt({ due, attempt, verdict, policy, nowMs, stopped }:
   if (verdict.demand === "gone") return create(AttemptFinishedSchema, { ...base, state: DeliveryState.DEAD, reason: REASONS.gone })
   if (stopped !== undefined) return create(AttemptFinishedSchema, { ...base, state: DeliveryState.CANCELLED, reason: stopped })
   assert(attempt.startedAt, "an attempt that ended had started")
-  const next = nextAttemptAt({
+  const failures = due.attempt - due.roundFirstAttempt + 1
+  const next = nextRetry({
     policy,
-    failures: due.attempt - due.roundFirstAttempt + 1,
+    failures,
     firstAttemptAtMs: timestampMs(due.firstAttemptAt ?? attempt.startedAt),
     nowMs,
     retryAfterMs: verdict.retryAfterMs,
     spread: shareOf(tryKey(due)),
   })
   if (next === undefined) return create(AttemptFinishedSchema, { ...base, state: DeliveryState.DEAD, reason: REASONS.exhausted })
-  return create(AttemptFinishedSchema, { ...base, state: DeliveryState.RETRYING, nextAttemptAt: timestampFromMs(next) })
+  return create(AttemptFinishedSchema, {
+    ...base,
+    state: DeliveryState.RETRYING,
+    nextAttemptAt: timestampFromMs(next.atMs),
+    nextAttemptReason: next.asked ? NextAttemptReason.RETRY_AFTER : NextAttemptReason.SCHEDULE,
+    retryNumber: failures,
+  })
 }
 
 /** A record that has to follow an attempt. */
@@ -108,6 +117,7 @@ export function followOf(due: DeliveryDue, finished: AttemptFinished): Follow | 
     reason: finished.reason === REASONS.gone ? DeadLetterReason.GONE : DeadLetterReason.EXHAUSTED,
     error: attempt.error,
     statusCode: attempt.statusCode,
+    errorClass: attempt.errorClass,
     deadAt: attempt.finishedAt,
     content: { case: "delivery", value: due },
   })

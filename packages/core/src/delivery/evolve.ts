@@ -1,5 +1,5 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt"
-import { DeliveryState, type AttemptRecord } from "@posthorn/proto"
+import { DeliveryState, type AttemptRecord, type DeliveryFacts } from "@posthorn/proto"
 
 /**
  * Where a delivery stands.
@@ -26,6 +26,10 @@ export const START: Standing = {
   sequence: -1,
 }
 
+/** The delivery that a record is about; `undefined` = it is about an event that has none. */
+export const deliveryIn = ({ record }: AttemptRecord): DeliveryFacts | undefined =>
+  record.case === "unmatched" ? undefined : record.value?.delivery
+
 /**
  * Orders the records of one delivery: a later one wins, whatever order they are read in. An attempt that was made twice, because its owner had lost
  * its partition and did not know it, may have ended in two ways: that it was delivered counts most, that it will be tried again least. The same
@@ -45,6 +49,7 @@ export function sequenceOf(record: AttemptRecord): number {
     case "requeued":
       // Before the first attempt of its round, and before a settlement of it without one.
       return step(record.record.value.round, record.record.value.attemptCount, 0)
+    case "unmatched":
     case undefined:
       return -1
   }
@@ -74,6 +79,7 @@ export function evolve(standing: Standing, record: AttemptRecord): Standing {
       const { state, round, attemptCount, reason } = record.record.value
       return { state, round, attemptCount, nextAttemptAtMs: undefined, reason, sequence }
     }
+    case "unmatched":
     case undefined:
       return standing
   }

@@ -15,7 +15,7 @@ export const isEnabled = ({ subscription }: SubscriptionEntity): boolean => subs
 
 /** How far whoever began this round had read `config`. */
 export const positionOf = ({ round, configPosition, event }: DeliveryDue): bigint =>
-  round > 1 ? configPosition : (event?.configPosition ?? 0n)
+  round > 1 || configPosition > 0n ? configPosition : (event?.configPosition ?? 0n)
 
 /** What may be done with a try now. */
 export const permissionOf = (due: DeliveryDue, entity: SubscriptionEntity | undefined): Permission => permissionAt(positionOf(due), entity)

@@ -8,8 +8,10 @@ export interface Requeue {
   /** The next offset of `config` that whoever begins the round will read. */
   readonly configPosition: number
   readonly actor: Actor
-  /** The task that does it, in the lower class; empty = a person does it to this one, and it goes before what waits. */
+  /** The task that does it; empty = a person does. */
   readonly taskId: string
+  /** Whether it goes in the lower class; default whatever a task does. What a person does otherwise goes before what waits. */
+  readonly bulk?: boolean
 }
 
 export interface Requeued {
@@ -20,7 +22,7 @@ export interface Requeued {
 }
 
 /** A new round of a delivery that has ended, from the last try that was made of it: the same identity, attempts go on counting. */
-export function decideRequeue(last: DeliveryDue, { nowMs, configPosition, actor, taskId }: Requeue): Requeued {
+export function decideRequeue(last: DeliveryDue, { nowMs, configPosition, actor, taskId, bulk = taskId !== "" }: Requeue): Requeued {
   const now = timestampFromMs(nowMs)
   const attempt = last.attempt + 1
   const { deliveryId, subscriptionId, event, createdAt } = last
@@ -33,11 +35,26 @@ export function decideRequeue(last: DeliveryDue, { nowMs, configPosition, actor,
     dueAt: now,
     roundBeganAt: now,
     configPosition: BigInt(configPosition),
-    bulk: taskId !== "",
-    hastened: taskId === "",
+    bulk,
+    hastened: !bulk,
+    taskId,
     ...(event ? { event } : {}),
     ...(createdAt ? { createdAt } : {}),
   })
-  const value = { delivery: factsOf(due), round: due.round, attemptCount: last.attempt, dueAt: now, requeuedAt: now, taskId, actor }
-  return { due, record: create(AttemptRecordSchema, { record: { case: "requeued", value } }) }
+  return { due, record: requeuedRecord(due, actor) }
+}
+
+/** The word that a round has begun, from its first try. */
+export function requeuedRecord(due: DeliveryDue, actor: { readonly id: string; readonly requestId?: string }): AttemptRecord {
+  const { round, attempt, taskId, dueAt, roundBeganAt } = due
+  const value = {
+    delivery: factsOf(due),
+    round,
+    attemptCount: attempt - 1,
+    taskId,
+    actor,
+    ...(dueAt ? { dueAt } : {}),
+    ...(roundBeganAt ? { requeuedAt: roundBeganAt } : {}),
+  }
+  return create(AttemptRecordSchema, { record: { case: "requeued", value } })
 }

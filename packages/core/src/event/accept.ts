@@ -5,6 +5,7 @@ import * as limits from "../limits.ts"
 import { refuse, type Refusal, type Violation } from "../refusal.ts"
 import { isDotted } from "./event-type-name.ts"
 import { isJsonType, parsesAsJson } from "./json-content.ts"
+import { retentionClassOf } from "./retention-class.ts"
 
 /** What a publisher asks for, from whichever door. */
 export interface PublishInput {
@@ -35,6 +36,8 @@ export interface AcceptContext {
   readonly wallMs: number
   /** The next offset of `config` that the gateway will read. */
   readonly configPosition: number
+  /** What the application has set; 0 = nothing. */
+  readonly retentionHours: number
   /** Set by ingest: the one subscription that gets the event, with the body as it is. */
   readonly onlySubscriptionId?: string
 }
@@ -64,6 +67,7 @@ export function acceptEvent(input: PublishInput, context: AcceptContext): EventA
     ...(input.deliverAtMs === undefined ? {} : { deliverAt: timestampFromMs(input.deliverAtMs) }),
     configPosition: BigInt(context.configPosition),
     onlySubscriptionId: context.onlySubscriptionId ?? "",
+    retentionHours: retentionClassOf(context.retentionHours),
   })
 }
 

@@ -20,6 +20,12 @@ export const SCHEMA_PATTERN_LENGTH_MAX = 1000
 export const SCHEMA_VIOLATIONS_MAX = 20
 /** Time to compile a schema and check one payload: a hundred times what a large one of each needs. */
 export const SCHEMA_CHECK_MS = 1 * SECOND_MS
+/** Questions that go to the thread together: handing over is a small part of what each of so many costs. */
+export const SCHEMA_BATCH_MAX = 100
+/** Bytes of their payloads: the last of them may go beyond. */
+export const SCHEMA_BATCH_BYTES_MAX = 256 * KIB
+/** When the thread answers what it has done of a batch and leaves the rest, so that whoever came since has a turn. */
+export const SCHEMA_BATCH_MS = 10
 /** How long the payloads of an application are not checked after one that took longer: so it has an eleventh of the time at most. */
 export const SCHEMA_REST_MS = 10 * SECOND_MS
 /** Values that one import copies out of its document: a component that many webhooks refer to counts as often. */
@@ -81,5 +87,21 @@ export const TASK_REST_MS = 5 * SECOND_MS
 export const TASK_PASSES_MAX = 5
 /** How long stopping waits for tasks to stop. */
 export const TASK_STOP_MS = 1 * SECOND_MS
+/** Records of a partition that a replay reads at a time: with the largest payloads 25 MiB. */
+export const REPLAY_READ_RECORDS = 100
+/** Deliveries that a replay looks up at a time. */
+export const REPLAY_LOOK_MAX = 200
+/** Deliveries that a replay begins at most until it notes how far it is: whoever goes on after a crash has as many in memory. */
+export const REPLAY_NOTE_DELIVERIES = 5000
+/** From one note to the next at first; then a twentieth of the time that it has worked, up to `REPLAY_NOTE_MS_MAX`. */
+export const REPLAY_NOTE_MS = 2 * SECOND_MS
+/** Notes are kept for ever. */
+export const REPLAY_NOTE_MS_MAX = 60 * SECOND_MS
+/** Subscriptions that the replay of one event takes: more are a task for `ReplayEvents`. */
+export const REPLAY_TARGETS_MAX = 1000
+/** How long a replay waits for the router to read what was accepted before it; what it has not read then is on its way. */
+export const REPLAY_ROUTED_MS = 10 * SECOND_MS
+/** How much later than it was accepted an event is looked for in the log: its gateway may have waited for the log, and clocks differ. */
+export const REPLAY_CLOCKS_APART_MS = 5 * 60 * SECOND_MS
 /** How often a task looks whether the status view has caught up. */
 export const TASK_POLL_MS = 250

@@ -76,6 +76,40 @@ export const STREAM_EVENTS_MAX = 256
 export const STREAM_BYTES_MAX = 4 * MIB
 /** How often an open publishing stream asks whether its key is still good. */
 export const STREAM_KEY_CHECK_MS = 1 * SECOND_MS
+/** Exports that one key may have open on one gateway: each reads the status store as fast as its client takes it. */
+export const EXPORTS_PER_KEY_MAX = 4
+/** The same for all keys of an application. */
+export const EXPORTS_PER_APPLICATION_MAX = 8
+/** The same for all together. */
+export const EXPORTS_MAX = 32
+/** Live streams that one key may have open on one gateway. */
+export const WATCHES_PER_KEY_MAX = 100
+/** The same for all keys of an application. */
+export const WATCHES_PER_APPLICATION_MAX = 200
+/** The same for all together: each holds a connection, and some kilobytes. */
+export const WATCHES_MAX = 4000
+/** How often it is asked of open exports and live streams whether their keys are still good: a revoked key's end within 5 s. */
+export const FEED_CHECK_MS = 2 * SECOND_MS
+/** How long a client of one may take nothing before it is closed. */
+export const FEED_STALL_MS = 60 * SECOND_MS
+/** How long a client that is closed may take for what was written to it before. */
+export const FEED_FLUSH_MS = 5 * SECOND_MS
+/** How soon a browser opens a stream again that was closed. */
+export const FEED_RETRY_MS = 2 * SECOND_MS
+/** How long a live stream may be silent: shorter than the 60 s after which common load balancers close what is idle. */
+export const WATCH_HEARTBEAT_MS = 15 * SECOND_MS
+/** Changes that wait for one client of a live stream; it is closed when there are more. */
+export const WATCH_QUEUE_MAX = 1000
+/** Changes that wait for all clients that are behind. */
+export const WATCH_QUEUED_MAX = 50_000
+/** Records that a live stream goes back at most when it is opened again; what is further back is in the lists. */
+export const WATCH_LOOKBACK_RECORDS_MAX = 100_000
+/** Records that it reads at once on the way. */
+export const WATCH_CHUNK_RECORDS = 1000
+/** Live streams that read at the same time on the way; further ones take turns. */
+export const WATCH_CATCH_UPS_MAX = 4
+/** How often live streams look whether their applications are still there. */
+export const WATCH_CHECK_MS = 2 * SECOND_MS
 /** Keys and applications whose ingest limits one gateway counts before those that have been quiet are forgotten. */
 export const RATES_COUNTED_MAX = 10_000
 /** Subscriptions named as not matched when one event is read. */

@@ -1,6 +1,7 @@
-import type { JsonObject } from "@bufbuild/protobuf"
+import { create, type JsonObject } from "@bufbuild/protobuf"
 import type { Timestamp } from "@bufbuild/protobuf/wkt"
-import type { Actor, AuditRecord, ControlRecord, DeliveryRequeued } from "@posthorn/proto"
+import { ActorSchema, type Actor, type AuditRecord, type ControlRecord, type DeliveryCreated, type DeliveryRequeued } from "@posthorn/proto"
+import { isId } from "../ids.ts"
 import { REQUEST_ID_LENGTH_MAX } from "../limits.ts"
 
 /** Something that somebody did: a change of the configuration that took effect, what was asked for about one delivery, or what was refused. */
@@ -81,6 +82,12 @@ export function controlDeed({ record }: ControlRecord): AuditRow | undefined {
 /** What a task does to many deliveries is told once, by the task. */
 export function requeueDeed({ delivery, round, taskId, actor, requeuedAt }: DeliveryRequeued): AuditRow | undefined {
   return taskId === "" ? deed("retried", { ...delivery, round, actor, at: requeuedAt }) : undefined
+}
+
+/** A delivery that somebody's replay of one event made; nothing for one of the router's or a task's. */
+export function createdDeed({ delivery, taskId, firstDueAt }: DeliveryCreated): AuditRow | undefined {
+  if (taskId === "" || isId("task", taskId)) return undefined
+  return deed("retried", { ...delivery, round: 1, actor: create(ActorSchema, { id: taskId }), at: firstDueAt })
 }
 
 interface About {

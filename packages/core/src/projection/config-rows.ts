@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf"
-import { ApplicationSchema, KeySchema, SubscriptionSchema, TaskSchema, type ConfigChanged } from "@posthorn/proto"
+import { ApplicationSchema, KeySchema, SubscriptionSchema, TaskProgress, TaskSchema, type ConfigChanged } from "@posthorn/proto"
 import { ConfigTable } from "../config/config-table.ts"
 import { applicationIdOf, idOf, type Entity } from "../config/entities.ts"
 import { evolve } from "../config/evolve.ts"
@@ -57,7 +57,7 @@ export function foldConfig(
       const id = idOf(entity)
       last.set(id, after)
       if (after === undefined) removed.add(id)
-      if (id !== change.entityId) continue
+      if (id !== change.entityId || isProgress(change)) continue
       const action = after === undefined ? "deleted" : before === undefined ? "created" : "updated"
       const what = {
         kind: entity.kind.replace(" ", "_"),
@@ -75,6 +75,10 @@ export function foldConfig(
   }
   return { removed: [...removed], put: [...last.values()].filter((entity) => entity !== undefined), audit }
 }
+
+/** What a task says of how far it is: nobody decided that. */
+const isProgress = ({ actor, entityId, state }: ConfigChanged): boolean =>
+  state.case === "task" && actor?.id === entityId && state.value.task?.state !== TaskProgress.DONE
 
 /** An application has to be there before what it owns. */
 const rank = ({ kind }: KnownEntity): number => (kind === "application" ? 0 : 1)

@@ -33,6 +33,19 @@ test("a time far from every clock makes a record undecodable, because it would m
   expect(at(Date.UTC(5000, 0))).toHaveProperty("undecodable")
 })
 
+test("a retention that nobody can have asked for makes a record undecodable, because it would make tables of its own", () => {
+  const keptFor = (retentionHours: number) => {
+    const facts = { applicationId: "app_1", retentionHours }
+    const at = timestampFromMs(Date.UTC(2030, 0))
+    const event = toBinary(EventAcceptedSchema, create(EventAcceptedSchema, { ...facts, eventId: "evt_1", acceptedAt: at }))
+    const created = { case: "created", value: { delivery: { ...facts, deliveryId: "dlv_1", createdAt: at } } } as const
+    const outcome = toBinary(AttemptRecordSchema, create(AttemptRecordSchema, { record: created }))
+    return [decodeRecord("events", event), decodeRecord("attempts", outcome)].map((decoded) => "message" in decoded)
+  }
+  expect([0, 8760].flatMap(keptFor)).toEqual([true, true, true, true])
+  expect([-1, 8761].flatMap(keptFor)).toEqual([false, false, false, false])
+})
+
 test("an outcome needs its delivery, and a dead letter its content", () => {
   const attempt = create(AttemptRecordSchema, {
     record: {
@@ -72,4 +85,14 @@ test("a discard needs its delivery and its time, not when the delivery was made"
   expect(discard(Date.UTC(2030, 0), { deliveryId: "dlv_1", applicationId: "app_1" })).toHaveProperty("message")
   expect(discard(Date.UTC(2030, 0))).toHaveProperty("undecodable")
   expect(discard(0, { deliveryId: "dlv_1", applicationId: "app_1" })).toHaveProperty("undecodable")
+})
+
+test("an event that nobody takes needs its id, its application and its time", () => {
+  const unmatched = (more: object) => {
+    const value = { eventId: "evt_1", applicationId: "app_1", acceptedAt: timestampFromMs(Date.UTC(2030, 0)), ...more }
+    return decodeRecord("attempts", toBinary(AttemptRecordSchema, create(AttemptRecordSchema, { record: { case: "unmatched", value } })))
+  }
+  expect(unmatched({})).toHaveProperty("message")
+  for (const more of [{ eventId: "" }, { applicationId: "" }, { acceptedAt: timestampFromMs(0) }, { eventType: "x".repeat(301) }])
+    expect(unmatched(more)).toHaveProperty("undecodable")
 })

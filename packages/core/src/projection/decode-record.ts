@@ -16,7 +16,8 @@ import {
   type DeliveryFacts,
   type EventAccepted,
 } from "@posthorn/proto"
-import { PROJECT_NAME_LENGTH_MAX } from "../limits.ts"
+import { deliveryIn } from "../delivery/evolve.ts"
+import { PROJECT_NAME_LENGTH_MAX, RETENTION_HOURS_MAX } from "../limits.ts"
 import type { EventTopic, Topic } from "../topics.ts"
 
 /** Topics that the views are made of. */
@@ -94,7 +95,11 @@ function faultOf({ topic, message }: Decoded): string | undefined {
     case "events":
     case "events.bulk":
       if (message.eventId === "" || message.applicationId === "") return "an event without id or application"
-      return lengthFault(message.eventId, message.applicationId, message.type, message.onlySubscriptionId) ?? timeFault(message.acceptedAt)
+      return (
+        lengthFault(message.eventId, message.applicationId, message.type, message.onlySubscriptionId) ??
+        timeFault(message.acceptedAt) ??
+        retentionFault(message.retentionHours)
+      )
     case "attempts":
       return attemptFault(message)
     case "dead-letters":
@@ -110,15 +115,20 @@ function faultOf({ topic, message }: Decoded): string | undefined {
   }
 }
 
-function attemptFault({ record }: AttemptRecord): string | undefined {
-  const facts = record.value?.delivery
+function attemptFault(message: AttemptRecord): string | undefined {
+  const { record } = message
+  if (record.case === "unmatched") {
+    const { eventId, applicationId, eventType, acceptedAt } = record.value
+    if (eventId === "" || applicationId === "") return "an unmatched event without id or application"
+    return lengthFault(eventId, applicationId, eventType) ?? timeFault(acceptedAt)
+  }
   if (record.case === "finished" && (record.value.attempt === undefined || record.value.attempt.number < 1))
     return "a finished attempt without the attempt"
-  return factsFault(facts, "an outcome without its delivery")
+  return factsFault(deliveryIn(message), "an outcome without its delivery")
 }
 
 function factsFault(facts: DeliveryFacts | undefined, missing: string): string | undefined {
-  return namesFault(facts, missing) ?? timeFault(facts?.createdAt)
+  return namesFault(facts, missing) ?? timeFault(facts?.createdAt) ?? retentionFault(facts?.retentionHours)
 }
 
 function namesFault(facts: DeliveryFacts | undefined, missing: string): string | undefined {
@@ -162,3 +172,6 @@ function timeFault(time: Timestamp | undefined): string | undefined {
   const ms = time === undefined ? Number.NaN : timestampMs(time)
   return ms >= TIME_MS_MIN && ms < TIME_MS_MAX ? undefined : "no usable time"
 }
+
+/** Every value has tables of its own, which a nonsensical one would keep for ever. */
+const retentionFault = (hours = 0): string | undefined => (hours >= 0 && hours <= RETENTION_HOURS_MAX ? undefined : "no usable retention")

@@ -1,4 +1,4 @@
-import { DeliveryState } from "@posthorn/proto"
+import { DeliveryState, NextAttemptReason } from "@posthorn/proto"
 import type {
   Attempt,
   AttemptRecord,
@@ -10,8 +10,8 @@ import type {
 } from "@posthorn/proto"
 import type { EventTopic } from "../topics.ts"
 import type { Timestamp } from "@bufbuild/protobuf/wkt"
-import { sequenceOf } from "../delivery/evolve.ts"
-import { controlDeed, refusedDeed, requeueDeed, type AuditRow } from "./audit-row.ts"
+import { deliveryIn, sequenceOf } from "../delivery/evolve.ts"
+import { controlDeed, createdDeed, refusedDeed, requeueDeed, type AuditRow } from "./audit-row.ts"
 import { foldConfig, type ConfigRows, type KnownEntity } from "./config-rows.ts"
 import type { ProjectedRecord, RecordPosition } from "./decode-record.ts"
 import { addSettlement, deadLetterIdentity, discarded, redriven, type SettlementRow } from "./settlement-rows.ts"
@@ -24,10 +24,25 @@ export interface DeliveryRow {
   readonly round: number
   readonly attemptCount: number
   readonly nextAttemptAt: Timestamp | undefined
+  /** What decided about it, when an attempt failed or a replay made the delivery. */
+  readonly nextAttempt: { readonly reason: NextAttemptReason; readonly retryNumber: number } | undefined
   readonly finishedAt: Timestamp | undefined
   readonly reason: string
   /** The last attempt that ended, when these records hold it: what is known of an earlier one stays otherwise. */
   readonly lastAttempt: Attempt | undefined
+  /**
+   * How many subscriptions the router says that the event matched; `undefined` = these records do not tell. An event that was routed again may have
+   * matched others by then: the least counts, as nobody need have finished what was more.
+   */
+  readonly matched: number | undefined
+  /** Where the topic `attempts` holds the record that the row comes from. */
+  readonly place: RecordPosition
+}
+
+/** An event for which the router found no subscription. Its event may be read later: its record is in another topic, in the same partition. */
+export interface UnmatchedRow {
+  readonly eventId: string
+  readonly acceptedAt: Timestamp | undefined
 }
 
 /** One attempt; (delivery, number) is its identity, and the first record of it counts. */
@@ -65,6 +80,7 @@ export interface EventStatusRow {
 /** What a stretch of the log makes of the status views: at most one row an identity, so that each table needs one statement. */
 export interface StatusRows {
   readonly events: readonly EventStatusRow[]
+  readonly unmatched: readonly UnmatchedRow[]
   readonly deliveries: readonly DeliveryRow[]
   readonly attempts: readonly AttemptStatusRow[]
   readonly deadLetters: readonly DeadLetterRow[]
@@ -77,6 +93,7 @@ export interface StatusRows {
 /** Rows by identity, while they are folded. */
 class Fold {
   readonly events = new Map<string, EventStatusRow>()
+  readonly unmatched = new Map<string, UnmatchedRow>()
   readonly deliveries = new Map<string, DeliveryRow>()
   readonly attempts = new Map<string, AttemptStatusRow>()
   readonly deadLetters = new Map<string, DeadLetterRow>()
@@ -97,6 +114,7 @@ export function foldStatus(records: readonly ProjectedRecord[], known: readonly 
   const { audit, ...config } = foldConfig(fold.changes, known)
   return {
     events: [...fold.events.values()],
+    unmatched: [...fold.unmatched.values()],
     deliveries: [...fold.deliveries.values()],
     attempts: [...fold.attempts.values()],
     deadLetters: [...fold.deadLetters.values()],
@@ -115,7 +133,8 @@ function foldRecord(fold: Fold, record: ProjectedRecord): void {
       if (!fold.events.has(message.eventId)) fold.events.set(message.eventId, { event: message, topic, partition, offset })
       break
     case "attempts":
-      foldOutcome(fold, message)
+      foldUnmatched(fold, message)
+      foldOutcome(fold, message, { partition, offset })
       foldHealth(fold, message, offset)
       foldRequeue(fold, message)
       break
@@ -133,6 +152,12 @@ function foldRecord(fold: Fold, record: ProjectedRecord): void {
   }
 }
 
+function foldUnmatched({ unmatched }: Fold, { record }: AttemptRecord): void {
+  if (record.case !== "unmatched") return
+  const { eventId, acceptedAt } = record.value
+  unmatched.set(eventId, { eventId, acceptedAt })
+}
+
 function foldHealth({ health }: Fold, { record }: AttemptRecord, offset: number): void {
   if (record.case !== "finished" || record.value.health === undefined || record.value.delivery === undefined) return
   const { subscriptionId, applicationId } = record.value.delivery
@@ -140,6 +165,7 @@ function foldHealth({ health }: Fold, { record }: AttemptRecord, offset: number)
 }
 
 function foldRequeue(fold: Fold, { record }: AttemptRecord): void {
+  if (record.case === "created") addDeed(fold, createdDeed(record.value))
   if (record.case !== "requeued") return
   addSettlement(fold.settlements, redriven(record.value))
   addDeed(fold, requeueDeed(record.value))
@@ -155,30 +181,38 @@ function foldDeadLetter(fold: Fold, letter: DeadLetterRecord, { partition, offse
   if (!fold.deadLetters.has(identity)) fold.deadLetters.set(identity, { identity, partition, offset, letter })
 }
 
-function foldOutcome({ deliveries, attempts }: Fold, message: AttemptRecord): void {
+function foldOutcome({ deliveries, attempts }: Fold, message: AttemptRecord, place: RecordPosition): void {
   const { record } = message
-  const facts = record.value?.delivery
-  if (facts === undefined) return
+  const facts = deliveryIn(message)
+  if (facts === undefined || record.case === undefined || record.case === "unmatched") return
   if (record.case === "finished" && record.value.attempt !== undefined) {
     const { attempt, round } = record.value
     const identity = `${facts.deliveryId}/${attempt.number}`
     if (!attempts.has(identity)) attempts.set(identity, { facts, round, attempt })
   }
   const before = deliveries.get(facts.deliveryId)
-  const after = standingAfter(message, facts)
+  const after: DeliveryRow = { facts, sequence: sequenceOf(message), place, ...standingAfter(record) }
   if (before === undefined) deliveries.set(facts.deliveryId, after)
-  else if (after.sequence > before.sequence)
-    deliveries.set(facts.deliveryId, { ...after, lastAttempt: after.lastAttempt ?? before.lastAttempt })
+  else deliveries.set(facts.deliveryId, later(before, after))
 }
 
-function standingAfter(message: AttemptRecord, facts: DeliveryFacts): DeliveryRow {
-  const { record } = message
-  const round = record.case === "created" ? 1 : (record.value?.round ?? 1)
-  const unknown = { nextAttemptAt: undefined, finishedAt: undefined, reason: "", lastAttempt: undefined }
-  const base = { facts, round, sequence: sequenceOf(message), ...unknown }
+/** What two rows of one delivery come to: where it stands by the higher of them. */
+function later(before: DeliveryRow, after: DeliveryRow): DeliveryRow {
+  const matched = Math.min(before.matched ?? Infinity, after.matched ?? Infinity)
+  const held = after.sequence > before.sequence ? { ...after, lastAttempt: after.lastAttempt ?? before.lastAttempt } : before
+  return { ...held, matched: matched === Infinity ? undefined : matched }
+}
+
+/** What is said of a delivery. */
+type DeliveryRecord = Exclude<AttemptRecord["record"], { readonly case: undefined } | { readonly case: "unmatched" }>
+
+function standingAfter(record: DeliveryRecord): Omit<DeliveryRow, "facts" | "sequence" | "place"> {
+  const round = record.case === "created" ? 1 : record.value.round
+  const unknown = { nextAttemptAt: undefined, nextAttempt: undefined, finishedAt: undefined, lastAttempt: undefined, matched: undefined }
+  const base = { round, reason: "", ...unknown }
   switch (record.case) {
     case "finished": {
-      const { state, attempt, nextAttemptAt, reason } = record.value
+      const { state, attempt, nextAttemptAt, nextAttemptReason, retryNumber, reason } = record.value
       const onItsWay = state === DeliveryState.RETRYING || state === DeliveryState.SCHEDULED
       const finishedAt = onItsWay ? undefined : attempt?.finishedAt
       return {
@@ -186,6 +220,7 @@ function standingAfter(message: AttemptRecord, facts: DeliveryFacts): DeliveryRo
         state,
         attemptCount: attempt?.number ?? 0,
         nextAttemptAt: onItsWay ? nextAttemptAt : undefined,
+        nextAttempt: onItsWay ? { reason: nextAttemptReason, retryNumber } : undefined,
         finishedAt,
         reason,
         lastAttempt: attempt,
@@ -197,8 +232,13 @@ function standingAfter(message: AttemptRecord, facts: DeliveryFacts): DeliveryRo
     }
     case "requeued":
       return { ...base, state: DeliveryState.SCHEDULED, attemptCount: record.value.attemptCount, nextAttemptAt: record.value.dueAt }
-    default:
-      return { ...base, state: DeliveryState.SCHEDULED, attemptCount: 0, nextAttemptAt: record.value?.firstDueAt }
+    case "created": {
+      const { firstDueAt, matched, taskId } = record.value
+      // The router's own say nothing: whether the first attempt waits for a time is seen by that.
+      const nextAttempt = taskId === "" ? undefined : { reason: NextAttemptReason.NEW_ROUND, retryNumber: 0 }
+      const due = { nextAttemptAt: firstDueAt, nextAttempt }
+      return { ...base, state: DeliveryState.SCHEDULED, attemptCount: 0, ...due, matched: matched || undefined }
+    }
   }
 }
 

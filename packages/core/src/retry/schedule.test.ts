@@ -2,17 +2,17 @@ import { create } from "@bufbuild/protobuf"
 import { RetryPolicySchema } from "@posthorn/proto"
 import fc from "fast-check"
 import { expect, test } from "vitest"
-import { nextAttemptAt } from "./schedule.ts"
+import { nextRetry } from "./schedule.ts"
 import { tierDelayMs, tierFor, wakeAt } from "./tier.ts"
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
 /** The times of all attempts when every one fails at once. */
-function attempts(policy: Parameters<typeof nextAttemptAt>[0]["policy"]): number[] {
+function attempts(policy: Parameters<typeof nextRetry>[0]["policy"]): number[] {
   const times = [0]
   for (let now: number | undefined = 0; now !== undefined && times.length < 200;) {
-    now = nextAttemptAt({ policy, failures: times.length, firstAttemptAtMs: 0, nowMs: now })
+    now = nextRetry({ policy, failures: times.length, firstAttemptAtMs: 0, nowMs: now })?.atMs
     if (now !== undefined) times.push(now)
   }
   return times
@@ -35,10 +35,10 @@ test("retry_count with retry_delay doubles, and 0 means never", () => {
 })
 
 test("Retry-After puts a retry off, up to a day, and never brings it forward", () => {
-  const at = (retryAfterMs: number) => nextAttemptAt({ policy: undefined, failures: 1, firstAttemptAtMs: 0, nowMs: 0, retryAfterMs })
-  expect(at(1000)).toBe(MINUTE_MS)
-  expect(at(2 * MINUTE_MS)).toBe(2 * MINUTE_MS)
-  expect(at(48 * HOUR_MS)).toBe(24 * HOUR_MS)
+  const at = (retryAfterMs: number) => nextRetry({ policy: undefined, failures: 1, firstAttemptAtMs: 0, nowMs: 0, retryAfterMs })
+  expect(at(1000)).toEqual({ atMs: MINUTE_MS, asked: false })
+  expect(at(2 * MINUTE_MS)).toEqual({ atMs: 2 * MINUTE_MS, asked: true })
+  expect(at(48 * HOUR_MS)).toEqual({ atMs: 24 * HOUR_MS, asked: true })
 })
 
 test("where the log's clock is behind, a record goes round a tier no more than once a second", () => {
@@ -47,9 +47,9 @@ test("where the log's clock is behind, a record goes round a tier no more than o
 
 test("what fails at once is tried again at slightly different times, never early", () => {
   const question = { policy: undefined, failures: 1, firstAttemptAtMs: 0, nowMs: 0 }
-  const times = [0, 0.5, 0.999].map((spread) => nextAttemptAt({ ...question, spread }))
+  const times = [0, 0.5, 0.999].map((spread) => nextRetry({ ...question, spread })?.atMs)
   expect(times).toEqual([60_000, 60_025, 60_049])
-  expect(nextAttemptAt({ ...question, spread: 1, retryAfterMs: 120_000 })).toBe(120_000)
+  expect(nextRetry({ ...question, spread: 1, retryAfterMs: 120_000 })?.atMs).toBe(120_000)
 })
 
 test("a record goes round the tiers until it is due: never late by the tiers, in few rounds", () => {

@@ -20,13 +20,21 @@ export interface RetryQuestion {
   readonly spread?: number
 }
 
-/** When to try again (unix milliseconds), or `undefined` when the schedule is used up. */
-export function nextAttemptAt(question: RetryQuestion): number | undefined {
+export interface NextRetry {
+  /** Unix milliseconds. */
+  readonly atMs: number
+  /** Whether the endpoint asked for a later time than the schedule has. */
+  readonly asked: boolean
+}
+
+/** When to try again, or `undefined` when the schedule is used up. */
+export function nextRetry(question: RetryQuestion): NextRetry | undefined {
   const delayMs = delayOf(question)
   if (delayMs === undefined) return undefined
   const spreadMs = (question.spread ?? 0) * Math.min(delayMs * limits.RETRY_SPREAD, limits.RETRY_SPREAD_MS_MAX)
-  const asked = Math.min(question.retryAfterMs ?? 0, limits.RETRY_AFTER_MS_MAX)
-  return question.nowMs + Math.max(delayMs + Math.floor(spreadMs), asked)
+  const plannedMs = delayMs + Math.floor(spreadMs)
+  const askedMs = Math.min(question.retryAfterMs ?? 0, limits.RETRY_AFTER_MS_MAX)
+  return { atMs: question.nowMs + Math.max(plannedMs, askedMs), asked: askedMs > plannedMs }
 }
 
 /** How long after the beginning of a round its schedule has run out in any case; at least `RETRY_SPAN_MS`. */

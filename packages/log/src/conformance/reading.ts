@@ -85,6 +85,37 @@ export function readingConformance(open: () => Promise<LogFixture>): void {
     expect(seen.at(-1)).toBe("afterwards-9")
   })
 
+  test("a tail sees what comes in every partition, each in order, across an absence of the log", { timeout: testTimeoutMs }, async () => {
+    const fixture = await open()
+    const { log, cutOff, restore } = await fixture.openFragile()
+    const history = await fixture.log.append([...series(0, 5), ...series(2, 5)])
+    const from = (await log.ends(topic)).map(({ high }) => high)
+    from[2] = history[7]!.offset
+    const seen: LogRecord[] = []
+    const tail = await log.tail(topic, from, (records) => seen.push(...records))
+    const expected = series(2, 5).slice(2).map(text)
+    const more = async (partition: number, prefix: string) => {
+      await fixture.log.append(series(partition, 20, prefix))
+      expected.push(...series(partition, 20, prefix).map(text))
+    }
+    await Promise.all([more(0, "a"), more(1, "b"), more(2, "c")])
+    await cutOff()
+    await Promise.all([more(0, "d"), more(3, "e")])
+    await restore()
+    await Promise.all([more(0, "f"), more(1, "g")])
+    await eventually(() => seen.length >= expected.length, patience)
+    expect(seen.map(text).toSorted()).toEqual(expected.toSorted())
+    for (const partition of [0, 1, 2, 3]) {
+      const own = seen.filter((each) => each.partition === partition).map(({ offset }) => offset)
+      expect(own).toEqual(own.toSorted((one, other) => one - other))
+    }
+    expect(tail.positions).toEqual((await fixture.log.ends(topic)).map(({ high }) => high))
+    await tail.close()
+    await fixture.log.append(series(1, 1, "unseen"))
+    await eventually(async () => (await log.ends(topic))[1]!.high > tail.positions[1]!, patience)
+    expect(seen.map(text)).not.toContain("unseen-0")
+  })
+
   test("what is trimmed is not read any more, and low says so", { timeout: testTimeoutMs }, async () => {
     const fixture = await open()
     const { log } = fixture

@@ -7,15 +7,16 @@ export interface FollowOptions {
   /** Its own: a fetch that waits holds others up. Closed with the follower. */
   readonly reader: KafkaReader
   readonly topic: Topic
+  readonly partition: number
   readonly from: number
-  /** End of the topic at the call. */
+  /** End of the partition at the call. */
   readonly high: number
   readonly onRecords: (records: readonly LogRecord[]) => void
   readonly onError: (error: unknown) => void
   readonly onEnd: () => void
 }
 
-/** Hands over the records of a one-partition topic as they come, by fetches that wait at the broker. */
+/** Hands over the records of a partition as they come, by fetches that wait at the broker. */
 export class KafkaFollower implements Follower {
   readonly #options: FollowOptions
   readonly #caughtUp = Promise.withResolvers<void>()
@@ -62,9 +63,9 @@ export class KafkaFollower implements Follower {
   }
 
   async #fetch(): Promise<Fetched | undefined> {
-    const { reader, topic, onError } = this.#options
+    const { reader, topic, partition, onError } = this.#options
     try {
-      const fetched = await reader.fetch({ topic, partition: 0, offset: this.#position, waitMs: limits.KAFKA_FOLLOW_WAIT_MS })
+      const fetched = await reader.fetch({ topic, partition, offset: this.#position, waitMs: limits.KAFKA_FOLLOW_WAIT_MS })
       if (fetched.high < this.#position) throw new Error(`${topic} ends at ${fetched.high}, before the position ${this.#position}`)
       this.#backoff.succeeded()
       return fetched

@@ -15,10 +15,11 @@ import {
   type PartitionLag,
   type Position,
   type Range,
+  type Tail,
 } from "../event-log.ts"
 import { KafkaAppender } from "./kafka-appender.ts"
 import { kafkaClient, type KafkaConnection } from "./kafka-client.ts"
-import { KafkaFollower } from "./kafka-follower.ts"
+import { KafkaFollower, type FollowOptions } from "./kafka-follower.ts"
 import { KafkaGroupMember } from "./kafka-group-member.ts"
 import { groupOffsets, topicEnds } from "./kafka-offsets.ts"
 import { KafkaReader } from "./kafka-reader.ts"
@@ -118,11 +119,29 @@ class KafkaLog implements EventLog {
 
   async follow(topic: Topic, from: number, onRecords: (records: readonly LogRecord[]) => void): Promise<Follower> {
     const [end] = await this.ends(topic)
+    const follower = this.#follower({ topic, partition: 0, from, high: end?.high ?? 0, onRecords })
+    await follower.caughtUp()
+    return follower
+  }
+
+  /** A connection for each partition: a fetch waits at the broker until there is something, and one that waits holds up those behind it. */
+  async tail(topic: Topic, from: readonly number[], onRecords: (records: readonly LogRecord[]) => void): Promise<Tail> {
+    const followers = from.map((offset, partition) => this.#follower({ topic, partition, from: offset, high: offset, onRecords }))
+    return {
+      get positions() {
+        return followers.map(({ position }) => position)
+      },
+      close: async () => {
+        await Promise.all(followers.map((follower) => follower.close()))
+      },
+    }
+  }
+
+  #follower(what: Pick<FollowOptions, "topic" | "partition" | "from" | "high" | "onRecords">): KafkaFollower {
     const reader = new KafkaReader(this.#options, this.#nameOf)
     const onEnd = () => void this.#followers.delete(follower)
-    const follower = new KafkaFollower({ reader, topic, from, high: end?.high ?? 0, onRecords, onError: this.#report, onEnd })
+    const follower = new KafkaFollower({ ...what, reader, onError: this.#report, onEnd })
     this.#followers.add(follower)
-    await follower.caughtUp()
     return follower
   }
 

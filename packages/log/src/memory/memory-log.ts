@@ -5,6 +5,7 @@ import { PullFollower } from "../pull/follower.ts"
 import type { Membership } from "../pull/membership.ts"
 import { PullMember } from "../pull/pull-member.ts"
 import { readRanges } from "../pull/read-ranges.ts"
+import { PullTail } from "../pull/tail.ts"
 import type { FetchRequest, RecordSource } from "../pull/record-source.ts"
 import { MemoryGroups } from "./memory-groups.ts"
 
@@ -134,7 +135,7 @@ function clientOf(store: MemoryStore, hear: (tell: () => void) => void = (tell) 
   let reachable = true
   const listeners = new Set<(topic: Topic) => void>()
   const members = new Map<PullMember, () => void>()
-  const followers = new Set<PullFollower>()
+  const followers = new Set<PullFollower | PullTail>()
   const ifReachable = <Answer>(answer: () => Answer): Answer => {
     if (!reachable) throw new LogUnavailable("cut off", "refused")
     return answer()
@@ -165,6 +166,13 @@ function clientOf(store: MemoryStore, hear: (tell: () => void) => void = (tell) 
       followers.add(follower)
       await follower.catchUp()
       return follower
+    },
+    tail: async (topic, from, onRecords) => {
+      const onEnd = () => void followers.delete(tail)
+      const tail = new PullTail({ source, topic, from, onRecords, onError: () => undefined, onEnd })
+      followers.add(tail)
+      void tail.catchUp()
+      return tail
     },
     join: async (group) => {
       const membership = store.groups.membership(group.group, group.topics, () => reachable)

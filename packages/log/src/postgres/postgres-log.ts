@@ -12,12 +12,14 @@ import type {
   PartitionLag,
   Position,
   Range,
+  Tail,
 } from "../event-log.ts"
 import { PullFollower } from "../pull/follower.ts"
 import { PullMember } from "../pull/pull-member.ts"
 import { readRanges } from "../pull/read-ranges.ts"
 import { RecentRecords } from "../pull/recent-records.ts"
 import type { AppendListener, RecordSource } from "../pull/record-source.ts"
+import { PullTail } from "../pull/tail.ts"
 import { appendRecords } from "./append-records.ts"
 import { openConnections, unavailable, type Connections } from "./connections.ts"
 import { Notices } from "./notices.ts"
@@ -71,7 +73,7 @@ class PostgresLog implements EventLog, RecordSource {
   readonly #appendListeners = new Set<AppendListener>()
   readonly #groupListeners = new Map<() => void, string>()
   readonly #members = new Set<PullMember>()
-  readonly #followers = new Set<PullFollower>()
+  readonly #followers = new Set<PullFollower | PullTail>()
   readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
   #cleaning: Promise<void> | undefined
@@ -130,6 +132,14 @@ class PostgresLog implements EventLog, RecordSource {
     this.#followers.add(follower)
     await follower.catchUp()
     return follower
+  }
+
+  async tail(topic: Topic, from: readonly number[], onRecords: (records: readonly LogRecord[]) => void): Promise<Tail> {
+    const onEnd = () => void this.#followers.delete(tail)
+    const tail = new PullTail({ source: this, topic, from, onRecords, onError: this.#prepared.onError, onEnd })
+    this.#followers.add(tail)
+    void tail.catchUp()
+    return tail
   }
 
   async join(group: GroupOptions): Promise<GroupMember> {

@@ -10,6 +10,7 @@ const claimOf = (fields: Partial<Claim>): Claim => ({
   eventId: "evt_1",
   bodyHash: Buffer.from("body"),
   claimedAtMs: NOON_MS,
+  retentionHours: 24,
   ...fields,
 })
 
@@ -37,11 +38,12 @@ export function claimTests(fixture: () => StoreFixture): void {
     test("a claim is answered as it was made: another body shows, and acceptance is remembered", async () => {
       const under = await fixture().openEmpty()
       expect(await under.store.claim(claimOf({}))).toBe("new")
-      expect(await under.store.claim(claimOf({ claimedAtMs: NOON_MS + 5 }))).toEqual({
+      expect(await under.store.claim(claimOf({ claimedAtMs: NOON_MS + 5, retentionHours: 48 }))).toEqual({
         eventId: "evt_1",
         sameBody: true,
         accepted: false,
         claimedAtMs: NOON_MS,
+        retentionHours: 24,
       })
       await under.store.accepted("app_1", "key")
       expect(await under.store.claim(claimOf({ bodyHash: Buffer.from("other") }))).toEqual({
@@ -49,6 +51,7 @@ export function claimTests(fixture: () => StoreFixture): void {
         sameBody: false,
         accepted: true,
         claimedAtMs: NOON_MS,
+        retentionHours: 24,
       })
       expect(await under.store.claim(claimOf({ applicationId: "app_2" }))).toBe("new")
       await under.close()

@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf"
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt"
-import { isRefusal } from "@posthorn/core"
+import { deliveryIn, isRefusal } from "@posthorn/core"
 import {
   AttemptRecordSchema,
   BreakerState,
@@ -9,6 +9,7 @@ import {
   DeadLetterRecordSchema,
   DeadLetterState,
   DeliveryState,
+  ErrorClass,
   ListDeadLettersRequestSchema,
   Outcome,
 } from "@posthorn/proto"
@@ -88,6 +89,8 @@ export function controlTests(fixture: () => StoreFixture): void {
       ["type", { type: "user.made" }, ({ type }) => type === "user.made"],
       ["reason", { reason: DeadLetterReason.EXHAUSTED }, () => true],
       ["another reason", { reason: DeadLetterReason.GONE }, () => false],
+      ["error class", { errorClass: ErrorClass.STATUS }, () => true],
+      ["another error class", { errorClass: ErrorClass.TIMEOUT }, () => false],
       ["status code", { statusCode: 404 }, ({ statuses }) => statuses[0] === 404],
       ["since", { since: timestampFromMs(NOON_MS + 4) }, ({ diedAtMs = 0 }) => diedAtMs >= NOON_MS + 4],
       ["until", { until: timestampFromMs(NOON_MS + 4) }, ({ diedAtMs = 0 }) => diedAtMs < NOON_MS + 4],
@@ -172,7 +175,7 @@ export function controlTests(fixture: () => StoreFixture): void {
       const messages = messagesOf(sample)
       const [, created] = messages
       if (created?.topic !== "attempts") throw new Error("a delivery was created")
-      const delivery = created.message.record.value?.delivery
+      const delivery = deliveryIn(created.message)
       const secondRound = [3, 4].map((number): Message => {
         const startedAt = timestampFromMs(NOON_MS + number)
         const attempt = { id: `att_${number}`, number, outcome: Outcome.FAILED, startedAt, finishedAt: startedAt }

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf"
 import { DeliveryCountsSchema } from "@posthorn/proto"
+import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { DeliveryCountQuery, Tenancy } from "../status-store.ts"
 import { projectRecords } from "./project-records.ts"
@@ -72,6 +73,35 @@ export function countTests(fixture: () => StoreFixture): void {
       for (const sample of SAMPLES.filter(keep)) expected[stateOf(sample)]++
       expect(await under.store.countDeliveries(tenancy, query)).toEqual(create(DeliveryCountsSchema, expected))
     })
+
+    test(
+      "in any span, however deliveries have changed and whoever wrote them, what is counted is what there is",
+      { timeout: 60_000 },
+      async () => {
+        const anew = await fixture().openEmpty()
+        const other = anew.another()
+        const early = SAMPLES.map((sample): SampleEvent => ({ ...sample, statuses: sample.statuses.slice(0, 1), end: "none" }))
+        await projectRecords(anew.store, recordsOf(early.flatMap(messagesOf)))
+        // All of it once more, with what came later: records that change a row, and records that do not.
+        await projectRecords(other, recordsOf([...early, ...SAMPLES].flatMap(messagesOf)))
+        await fc.assert(
+          fc.asyncProperty(fc.nat(50 * HOUR_MS), fc.nat(50 * HOUR_MS), async (a, b) => {
+            const span = { sinceMs: NOON_MS - HOUR_MS + Math.min(a, b), untilMs: NOON_MS - HOUR_MS + Math.max(a, b) }
+            const expected = { scheduled: 0, retrying: 0, delivered: 0, dead: 0, cancelled: 0 }
+            for (const sample of SAMPLES)
+              if ((sample.createdAtMs ?? 0) >= span.sinceMs && (sample.createdAtMs ?? 0) < span.untilMs) expected[stateOf(sample)]++
+            expect(await anew.store.countDeliveries("every application", span)).toEqual(create(DeliveryCountsSchema, expected))
+          }),
+          { numRuns: 40 },
+        )
+        await anew.store.retain({ nowMs: NOON_MS + 30 * 24 * HOUR_MS, retentionHours: 1 })
+        const left = SAMPLES.map(stateOf).filter((state) => state === "scheduled" || state === "retrying")
+        const { scheduled, retrying, delivered, dead, cancelled } = await anew.store.countDeliveries("every application", all)
+        expect([scheduled + retrying, delivered + dead + cancelled]).toEqual([left.length, 0])
+        await other.close()
+        await anew.close()
+      },
+    )
 
     test("subscriptions are counted by application", async () => {
       const subscriptions = [1, 2, 3].map((subscription) =>

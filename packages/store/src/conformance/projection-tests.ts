@@ -30,6 +30,7 @@ const sampleEvent = fc.record({
   end: fc.constantFrom("none" as const, "dead" as const, "cancelled" as const),
   fate: fc.shuffledSubarray(["retried" as const, "redriven" as const, "discarded" as const]),
   text: fc.string({ unit: "binary", maxLength: 5 }),
+  retentionHours: fc.constantFrom(0, 24, 8760),
 })
 
 const config = fc.constantFrom<Message[]>(

@@ -1,6 +1,15 @@
 import { create } from "@bufbuild/protobuf"
 import { timestampFromMs } from "@bufbuild/protobuf/wkt"
-import { deliveryIdOf, attemptIdOf, eventTypeIdOf, formatId, partitionOf, type Decoded, type ProjectedRecord } from "@posthorn/core"
+import {
+  deliveryIdOf,
+  deliveryIn,
+  attemptIdOf,
+  eventTypeIdOf,
+  formatId,
+  partitionOf,
+  type Decoded,
+  type ProjectedRecord,
+} from "@posthorn/core"
 import {
   AttemptRecordSchema,
   AuditRecordSchema,
@@ -10,6 +19,7 @@ import {
   DeadLetterReason,
   DeadLetterRecordSchema,
   DeliveryState,
+  ErrorClass,
   EventAcceptedSchema,
   Outcome,
 } from "@posthorn/proto"
@@ -27,8 +37,18 @@ export interface SampleEvent {
   /** What is done about it after that: a new round, by a person or a task, or its dead letter discarded. In this order. */
   readonly fate?: readonly ("retried" | "redriven" | "discarded")[]
   readonly createdAtMs?: number
+  /** Default 0: the installation's. */
+  readonly retentionHours?: number
   readonly diedAtMs?: number
   readonly text?: string
+  /** What its sender calls the event. */
+  readonly key?: string
+}
+
+/** What kind of failure a status code of a sample stands for. */
+export const errorClassOf = (statusCode: number | undefined): ErrorClass => {
+  if (statusCode === undefined || (statusCode >= 200 && statusCode < 300)) return ErrorClass.UNSPECIFIED
+  return statusCode === 0 ? ErrorClass.TIMEOUT : ErrorClass.STATUS
 }
 
 export const PARTITIONS = 3
@@ -50,7 +70,7 @@ export type Message = Decoded & { readonly partition: number }
 
 /** The records of an event and its delivery, in the order in which their partitions hold them. */
 export function messagesOf(sample: SampleEvent): Message[] {
-  const { type = "order.created", text = "", createdAtMs = NOON_MS + sample.number } = sample
+  const { type = "order.created", text = "", createdAtMs = NOON_MS + sample.number, retentionHours = 0 } = sample
   const applicationId = applicationOf(sample.application)
   const subscriptionId = subscriptionOf(sample.subscription)
   const deliveryId = deliveryOf(sample)
@@ -61,6 +81,7 @@ export function messagesOf(sample: SampleEvent): Message[] {
     eventId: eventOf(sample.number),
     subscriptionId,
     eventType: type,
+    retentionHours,
     createdAt: timestampFromMs(createdAtMs),
   }
   const event = create(EventAcceptedSchema, {
@@ -70,6 +91,8 @@ export function messagesOf(sample: SampleEvent): Message[] {
     contentType: "application/json",
     payload: Buffer.from(`{"number":${sample.number},"text":${JSON.stringify(text)}}`),
     metadata: { [`name ${text}`]: text },
+    idempotencyKey: sample.key ?? "",
+    retentionHours,
     acceptedAt: delivery.createdAt,
     occurredAt: delivery.createdAt,
     schemaViolations: sample.number % 2 === 0 ? [] : [{ field: `data/${text}`, reason: `must not be ${text}` }],
@@ -94,6 +117,7 @@ export function messagesOf(sample: SampleEvent): Message[] {
       number,
       outcome: delivered ? Outcome.DELIVERED : Outcome.FAILED,
       statusCode,
+      errorClass: errorClassOf(statusCode),
       error: delivered ? "" : `failed ${text}`,
       scheduledAt: at(number),
       startedAt: at(number),
@@ -167,7 +191,7 @@ export function controlOf(sample: SampleEvent, what: "cancel" | "run"): Message 
   const record =
     what === "run"
       ? { case: "run", value: { due, ...asked } }
-      : { case: "cancel", value: { delivery: outcome.message.record.value?.delivery, round: 1, attempt: 1, ...asked } }
+      : { case: "cancel", value: { delivery: deliveryIn(outcome.message), round: 1, attempt: 1, ...asked } }
   return { topic: "control", partition: outcome.partition, message: create(ControlRecordSchema, { record: record as never }) }
 }
 
@@ -193,6 +217,7 @@ function deadLetterOf(sample: SampleEvent, more: { statusCode: number; attempt: 
     reason: DeadLetterReason.EXHAUSTED,
     error: "exhausted",
     statusCode,
+    errorClass: errorClassOf(statusCode),
     deadAt: timestampFromMs(sample.diedAtMs ?? NOON_MS + sample.number),
     content: { case: "delivery", value: due },
   })

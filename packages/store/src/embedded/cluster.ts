@@ -89,6 +89,14 @@ async function isServerOn(pid: number, directory: string): Promise<boolean> {
   return command?.split("\0").includes(directory) ?? false
 }
 
+/** The port of the server that runs on a cluster's files and takes connections; `undefined` = none does. */
+export async function portInUse(directory: string): Promise<number | undefined> {
+  // Process, folder, start, port, …, and as the eighth line whether it is ready.
+  const lines = (await readText(join(directory, "postmaster.pid")))?.split("\n") ?? []
+  const [pid = "", port = "", state = ""] = [lines[0], lines[3], lines[7]]
+  return state.trim() === "ready" && (await isServerOn(Number(pid), directory)) ? Number(port) : undefined
+}
+
 const exists = async (path: string): Promise<boolean> => (await readText(path)) !== undefined
 
 async function readText(path: string): Promise<string | undefined> {

@@ -4,7 +4,7 @@ import { createRequire } from "node:module"
 import { createServer } from "node:net"
 import { arch, platform } from "node:os"
 import { dirname, join, resolve } from "node:path"
-import { awaitUnused, makeCluster, USER } from "./cluster.ts"
+import { awaitUnused, makeCluster, portInUse, USER } from "./cluster.ts"
 import { serverAccount } from "./server-account.ts"
 import { startServer } from "./server-process.ts"
 
@@ -49,7 +49,7 @@ export async function startEmbeddedPostgres({
   const crash = Promise.withResolvers<string>()
   void server.gone.then((tail) => stopping || crash.resolve(tail))
   return {
-    url: `postgres://${USER}:${password}@127.0.0.1:${chosenPort}/postgres`,
+    url: urlOf(password, chosenPort),
     crashed: crash.promise,
     stop: () => {
       stopping = true
@@ -57,6 +57,15 @@ export async function startEmbeddedPostgres({
     },
   }
 }
+
+/** The address of the embedded server that runs on a data folder, whoever started it; with the password. `undefined` = none does. */
+export async function findEmbeddedPostgres(dataDir: string): Promise<string | undefined> {
+  const home = resolve(dataDir)
+  const port = await portInUse(join(home, "cluster"))
+  return port === undefined ? undefined : urlOf(await readFile(join(home, "password"), "utf8"), port)
+}
+
+const urlOf = (password: string, port: number): string => `postgres://${USER}:${password}@127.0.0.1:${port}/postgres`
 
 async function passwordOf(file: string): Promise<string> {
   // Made once; whoever comes second finds it.

@@ -19,6 +19,8 @@ const SETTINGS = {
   max_connections: 60,
   shared_buffers: "128MB",
   max_wal_size: "1GB",
+  // A list over a year of days takes a lock on every table and index of each.
+  max_locks_per_transaction: 1024,
   // Nothing replicates from here.
   wal_level: "minimal",
   max_wal_senders: 0,

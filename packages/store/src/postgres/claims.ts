@@ -2,7 +2,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt"
 import { limits } from "@posthorn/core"
 import { StoreUnavailable, type Claim, type EarlierClaim, type IdempotencyClaims } from "../status-store.ts"
 import { batched } from "./batched.ts"
-import { bytesColumn, textColumn, timeColumn } from "./column.ts"
+import { bytesColumn, integerColumn, textColumn, timeColumn } from "./column.ts"
 import type { Database } from "./database.ts"
 
 interface KeyName {
@@ -44,6 +44,7 @@ async function claimAll(database: Database, claims: readonly Claim[], tries: num
       sameBody: row.bodyHash.equals(claim.bodyHash),
       accepted: row.accepted,
       claimedAtMs: row.claimedAt.getTime(),
+      retentionHours: row.retentionHours,
     }
   })
 }
@@ -65,6 +66,7 @@ async function insert(database: Database, claims: readonly Claim[]): Promise<Rea
       textColumn(sorted.map(({ eventId }) => eventId)),
       bytesColumn(sorted.map(({ bodyHash }) => bodyHash)),
       timeColumn(sorted.map(({ claimedAtMs }) => timestampFromMs(claimedAtMs))),
+      integerColumn(sorted.map(({ retentionHours = 0 }) => retentionHours)),
     ],
   })
   return new Set(rows.map(nameOf))
@@ -75,6 +77,7 @@ interface HeldRow extends KeyName {
   readonly bodyHash: Buffer
   readonly accepted: boolean
   readonly claimedAt: Date
+  readonly retentionHours: number
 }
 
 const select = (database: Database, names: readonly KeyName[]): Promise<readonly HeldRow[]> =>
@@ -89,16 +92,19 @@ const nameOf = ({ applicationId, key }: KeyName): string => `${applicationId}/${
 
 /** Takes the place of a claim whose window is over. */
 const INSERT = `
-  insert into posthorn.idempotency_keys as held (application_id, key, event_id, body_hash, accepted, claimed_at)
-  select application_id, key, event_id, body_hash, false, claimed_at
-  from unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::timestamptz[]) as row (application_id, key, event_id, body_hash, claimed_at)
+  insert into posthorn.idempotency_keys as held (application_id, key, event_id, body_hash, accepted, claimed_at, retention_hours)
+  select application_id, key, event_id, body_hash, false, claimed_at, retention_hours
+  from unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::timestamptz[], $6::integer[])
+  as row (application_id, key, event_id, body_hash, claimed_at, retention_hours)
   on conflict (application_id, key) do update set
-    event_id = excluded.event_id, body_hash = excluded.body_hash, accepted = false, claimed_at = excluded.claimed_at
+    event_id = excluded.event_id, body_hash = excluded.body_hash, accepted = false, claimed_at = excluded.claimed_at,
+    retention_hours = excluded.retention_hours
   where held.claimed_at <= excluded.claimed_at - make_interval(secs => ${limits.IDEMPOTENCY_WINDOW_MS / 1000})
   returning application_id as "applicationId", key`
 
 const SELECT = `
-  select application_id as "applicationId", key, event_id as "eventId", body_hash as "bodyHash", accepted, claimed_at as "claimedAt"
+  select application_id as "applicationId", key, event_id as "eventId", body_hash as "bodyHash", accepted, claimed_at as "claimedAt",
+    retention_hours as "retentionHours"
   from posthorn.idempotency_keys
   join unnest($1::text[], $2::text[]) as asked (application_id, key) using (application_id, key)`
 

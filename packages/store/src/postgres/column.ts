@@ -57,7 +57,7 @@ const storableJson = (json: string): string =>
   json.includes("\\u0000") ? json.replaceAll(/(?<!\\)((?:\\\\)*)\\u0000/g, "$1\\ufffd") : json
 
 /** Postgres has no place for NUL in a text. What strangers send may hold it, and must not stop the projection. */
-const storable = (text: string): string => (text.includes("\0") ? text.replaceAll("\0", "\ufffd") : text)
+export const storable = (text: string): string => (text.includes("\0") ? text.replaceAll("\0", "\ufffd") : text)
 
 const TIME_MS_MAX = Date.UTC(9999, 0)
 

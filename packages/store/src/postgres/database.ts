@@ -1,6 +1,7 @@
-import { limits } from "@posthorn/core"
+import { assert, limits } from "@posthorn/core"
 import pg from "pg"
 import { StoreUnavailable } from "../status-store.ts"
+import { inSchema, LIVE_SCHEMA } from "./in-schema.ts"
 import { migrate } from "./migrate.ts"
 
 /** One statement: with a name it is prepared once a connection. */
@@ -17,20 +18,32 @@ export interface Session {
   count(statement: Statement): Promise<number>
 }
 
+export interface DatabaseOptions {
+  readonly url: string
+  readonly connections: number
+  /** Where the tables are that statements call `posthorn.…`; default `posthorn`. Lower-case letters and underscores. */
+  readonly schema?: string
+  /** Time for one statement; default `STORE_STATEMENT_TIMEOUT_MS`. */
+  readonly statementMs?: number
+}
+
 /** A pool of connections to a database whose schema is up to date: the first call that reaches it brings it there. */
 export class Database implements Session {
+  readonly schema: string
   readonly #pool: pg.Pool
   #migrated: Promise<void> | undefined
 
-  constructor({ url, connections }: { url: string; connections: number }) {
+  constructor({ url, connections, schema = LIVE_SCHEMA, statementMs = limits.STORE_STATEMENT_TIMEOUT_MS }: DatabaseOptions) {
+    assert(/^[a-z_]+$/.test(schema), "a schema that needs no quotes")
+    this.schema = schema
     this.#pool = new pg.Pool({
       connectionString: url,
       max: connections,
       connectionTimeoutMillis: limits.STORE_CONNECT_TIMEOUT_MS,
-      statement_timeout: limits.STORE_STATEMENT_TIMEOUT_MS,
+      statement_timeout: statementMs,
       lock_timeout: limits.STORE_LOCK_TIMEOUT_MS,
       // The server gives up first; this is for a network that has gone silent.
-      query_timeout: limits.STORE_STATEMENT_TIMEOUT_MS + 5000,
+      query_timeout: statementMs + 5000,
       keepAlive: true,
       application_name: "posthorn-store",
       types: { getTypeParser },
@@ -42,21 +55,26 @@ export class Database implements Session {
   }
 
   run<Row extends pg.QueryResultRow>(statement: Statement): Promise<readonly Row[]> {
-    return this.#with((client) => sessionOf(client).run<Row>(statement))
+    return this.#with((client) => sessionOf(client, this.schema).run<Row>(statement))
   }
 
   count(statement: Statement): Promise<number> {
-    return this.#with((client) => sessionOf(client).count(statement))
+    return this.#with((client) => sessionOf(client, this.schema).count(statement))
   }
 
   /** Commits when `work` resolves, unless to `undefined`: then, and when it rejects, nothing of it stays. */
   transaction<Result>(work: (session: Session) => Promise<Result | undefined>): Promise<Result | undefined> {
     return this.#with(async (client) => {
       await client.query("begin")
-      const result = await work(sessionOf(client))
+      const result = await work(sessionOf(client, this.schema))
       await client.query(result === undefined ? "rollback" : "commit")
       return result
     })
+  }
+
+  /** Looks at the schema again when it is next used: it was dropped. */
+  forgetSchema(): void {
+    this.#migrated = undefined
   }
 
   async close(): Promise<void> {
@@ -83,7 +101,7 @@ export class Database implements Session {
     let client: pg.PoolClient | undefined
     try {
       client = await this.#pool.connect()
-      await migrate(client)
+      await migrate(client, this.schema)
       client.release()
     } catch (error) {
       this.#migrated = undefined
@@ -93,8 +111,9 @@ export class Database implements Session {
   }
 }
 
-function sessionOf(client: pg.PoolClient): Session {
-  const query = ({ name, text, values }: Statement) => client.query({ ...(name === undefined ? {} : { name }), text, values: [...values] })
+function sessionOf(client: pg.PoolClient, schema: string): Session {
+  const query = ({ name, text, values }: Statement) =>
+    client.query({ ...(name === undefined ? {} : { name }), text: inSchema(text, schema), values: [...values] })
   return {
     run: async (statement) => (await query(statement)).rows,
     count: async (statement) => (await query(statement)).rowCount ?? 0,

@@ -7,7 +7,9 @@ import {
   DeadLetterStateSchema,
   DeliveryStateSchema,
   ErrorClassSchema,
+  FindingKindSchema,
   HmacAlgorithmSchema,
+  NextAttemptReasonSchema,
   OutcomeSchema,
   PayloadValidationSchema,
   RoleSchema,
@@ -36,6 +38,8 @@ function wordsOf<Desc extends DescEnum>(schema: Desc): EnumWords<EnumShape<Desc>
 
 export const auditOutcomes = wordsOf(AuditOutcomeSchema)
 export const deliveryStates = wordsOf(DeliveryStateSchema)
+export const nextAttemptReasons = wordsOf(NextAttemptReasonSchema)
+export const findingKinds = wordsOf(FindingKindSchema)
 export const outcomes = wordsOf(OutcomeSchema)
 export const errorClasses = wordsOf(ErrorClassSchema)
 export const deadLetterReasons = wordsOf(DeadLetterReasonSchema)

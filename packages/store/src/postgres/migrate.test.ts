@@ -25,8 +25,8 @@ test("a database of the first version keeps its rows and gets what later version
         ('dlv_1/3', 0, 0, 'dlv_1', 'app_1', 'evt_1', 'sub_1', 'a', 'exhausted', '', 503, 1, '2031-05-06 12:00Z'),
         ('poison/events/0/7', 0, 1, '', '', '', '', '', 'poison', '', 0, 0, '2031-05-06 12:00Z');
       insert into posthorn.audit_log values (17, 'c', 'key', 'key_1', 'app_1', 'created', 1, 'operator', '', now())`)
-    await migrate(client)
-    await migrate(client)
+    await migrate(client, "posthorn")
+    await migrate(client, "posthorn")
     const rowsOf = async (text: string) => (await client.query(text)).rows
     expect(await rowsOf("select round from posthorn.deliveries")).toEqual([{ round: 1 }])
     expect(await rowsOf("select round, state from posthorn.dead_letters order by identity")).toEqual([

@@ -1,19 +1,21 @@
-import { timestampMs } from "@bufbuild/protobuf/wkt"
 import type { KnownEntity, StatusRows } from "@posthorn/core"
 import pg from "pg"
-import type { PartitionName, ProjectedRange, StatusProjection } from "../status-store.ts"
+import { StoreUnavailable, type PartitionName, type ProjectedRange, type StatusProjection } from "../status-store.ts"
 import { bigintColumn, integerColumn, textColumn } from "./column.ts"
 import type { Database, Session, Statement } from "./database.ts"
-import { dayOf, type Days } from "./days.ts"
+import { classesOf, type Days } from "./days.ts"
 import { configStatements } from "./write-config.ts"
 import { insertAudit } from "./insert-audit.ts"
 import { deadLetterStatements } from "./upsert-dead-letters.ts"
 import { upsertAttempts, upsertDeliveries } from "./upsert-deliveries.ts"
 import { upsertEvents } from "./upsert-events.ts"
 import { upsertHealth } from "./upsert-health.ts"
+import { evidenceStatements } from "./write-evidence.ts"
 
 /** There is no table for a row's day. */
 const NO_PARTITION = "23514"
+/** How often tables may be dropped between being made and being written to: a round of housekeeping does it for each class, and for the day. */
+const TRIES_MAX = 5
 
 export function createProjection(database: Database, days: Days): StatusProjection {
   const write = ({ ranges, rows }: { ranges: readonly ProjectedRange[]; rows: StatusRows }) =>
@@ -37,16 +39,17 @@ export function createProjection(database: Database, days: Days): StatusProjecti
       return database.run<KnownEntity>({ name: "known-entities", text: KNOWN_ENTITIES, values: [textColumn(ids)] })
     },
     async project(batch) {
-      const needed = daysOf(batch.rows)
-      await days.make(needed)
-      try {
-        return (await write(batch)) ?? "stale"
-      } catch (error) {
-        if (!(error instanceof pg.DatabaseError) || error.code !== NO_PARTITION) throw error
-        // Another process has dropped a day since this one made it.
-        days.forget()
+      const needed = classesOf(batch.rows)
+      for (let tries = 1; ; tries++) {
         await days.make(needed)
-        return (await write(batch)) ?? "stale"
+        try {
+          return (await write(batch)) ?? "stale"
+        } catch (error) {
+          if (!(error instanceof pg.DatabaseError) || error.code !== NO_PARTITION) throw error
+          if (tries === TRIES_MAX) throw new StoreUnavailable("the tables of a day come and go", error)
+          // Another process has dropped some since this one made them.
+          days.forget()
+        }
       }
     },
   }
@@ -57,17 +60,13 @@ async function writeRows(session: Session, rows: StatusRows): Promise<void> {
     ...configStatements(rows.config),
     upsertEvents(rows.events),
     upsertDeliveries(rows.deliveries),
+    ...evidenceStatements(rows),
     upsertAttempts(rows.attempts),
     upsertHealth(rows.health),
     ...deadLetterStatements(rows.deadLetters, rows.settlements),
     insertAudit(rows.audit),
   ]
   for (const statement of statements) if (statement !== undefined) await session.run(statement)
-}
-
-function daysOf({ events, deliveries, attempts }: StatusRows): ReadonlySet<string> {
-  const times = [...events.map(({ event }) => event.acceptedAt), ...[...deliveries, ...attempts].map(({ facts }) => facts.createdAt)]
-  return new Set(times.flatMap((time) => (time === undefined ? [] : [dayOf(timestampMs(time))])))
 }
 
 function movePositions(ranges: readonly ProjectedRange[]): Statement {

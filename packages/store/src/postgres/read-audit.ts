@@ -59,6 +59,7 @@ export async function listAuditLog(
       when("kind =", request.kind),
       when("entity_id =", request.entityId),
       when("action =", request.action),
+      when("request_id =", request.requestId),
       when("outcome =", request.outcome === 0 ? "" : auditOutcomes.word(request.outcome)),
       when("created_at >=", request.since),
       when("created_at <", request.until),

@@ -5,8 +5,9 @@ import { DeadLetterSchema, DeadLetterState, ListDeadLettersResponseSchema } from
 import type { DeadLetter, DeadLetterFilter, ListDeadLettersRequest, ListDeadLettersResponse } from "@posthorn/proto"
 import type { Tenancy } from "../status-store.ts"
 import type { Session } from "./database.ts"
-import { deadLetterReasons, deadLetterStates } from "./enum-words.ts"
+import { deadLetterReasons, deadLetterStates, errorClasses } from "./enum-words.ts"
 import { readPage, when, withinTenancy, type Condition, type Listed } from "./page.ts"
+import { searchCondition } from "./search.ts"
 
 interface DeadLetterRow extends Listed {
   readonly identity: string
@@ -19,6 +20,7 @@ interface DeadLetterRow extends Listed {
   readonly event_type: string
   readonly reason: string
   readonly error: string
+  readonly error_class: string
   readonly status_code: number
   readonly attempt_count: number
   readonly round: number
@@ -29,7 +31,7 @@ interface DeadLetterRow extends Listed {
 }
 
 const SELECT = `
-  select identity, partition, log_offset, delivery_id, application_id, event_id, subscription_id, event_type, reason, error, status_code, attempt_count,
+  select identity, partition, log_offset, delivery_id, application_id, event_id, subscription_id, event_type, reason, error, error_class, status_code, attempt_count,
     round, state, settled_at, discard_reason, task_id, created_at
   from posthorn.dead_letters`
 
@@ -45,6 +47,7 @@ export async function listDeadLetters(
       withinTenancy(tenancy),
       when("state =", deadLetterStates.word(request.state || DeadLetterState.OPEN)),
       ...deadLetterConditions(request),
+      await searchCondition(session, { tenancy, search: request.search }, { delivery: "delivery_id", event: "event_id" }),
     ],
     pageSize: request.pageSize,
     pageToken: request.pageToken,
@@ -62,6 +65,7 @@ export const deadLetterConditions = (filter: Omit<DeadLetterFilter, "$typeName">
   when("event_type =", filter.type),
   when("reason =", filter.reason === 0 ? "" : deadLetterReasons.word(filter.reason)),
   when("status_code =", filter.statusCode),
+  when("error_class =", filter.errorClass === 0 ? "" : errorClasses.word(filter.errorClass)),
   when("created_at >=", filter.since),
   when("created_at <", filter.until),
 ]
@@ -75,6 +79,7 @@ function deadLetterOf(row: DeadLetterRow): DeadLetter {
     eventType: row.event_type,
     reason: deadLetterReasons.value(row.reason),
     error: row.error,
+    errorClass: errorClasses.value(row.error_class),
     statusCode: row.status_code,
     attemptCount: row.attempt_count,
     createdAt: timestampFromDate(row.created_at),

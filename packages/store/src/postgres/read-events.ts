@@ -6,6 +6,7 @@ import type { Event, GetEventPayloadResponse, ListEventsRequest, ListEventsRespo
 import type { Tenancy } from "../status-store.ts"
 import type { Session } from "./database.ts"
 import { conjunction, readPage, when, withinTenancy, type Listed } from "./page.ts"
+import { searchCondition } from "./search.ts"
 
 interface EventRow extends Listed {
   readonly id: string
@@ -17,12 +18,14 @@ interface EventRow extends Listed {
   readonly idempotency_key: string
   readonly only_subscription_id: string
   readonly occurred_at: Date | null
+  readonly deliver_at: Date | null
+  readonly operational: boolean
   /** Of single reads alone. */
   readonly schema_violations?: readonly { readonly field: string; readonly reason: string }[] | null
 }
 
 const COLUMNS =
-  "id, application_id, type, content_type, size_bytes, metadata, idempotency_key, only_subscription_id, created_at, occurred_at"
+  "id, application_id, type, content_type, size_bytes, metadata, idempotency_key, only_subscription_id, created_at, occurred_at, deliver_at, operational"
 
 export async function listEvents(session: Session, tenancy: Tenancy, request: ListEventsRequest): Promise<ListEventsResponse | Refusal> {
   const page = await readPage<EventRow>(session, {
@@ -32,8 +35,10 @@ export async function listEvents(session: Session, tenancy: Tenancy, request: Li
       withinTenancy(tenancy),
       when("application_id =", request.applicationId),
       when("type =", request.type),
+      when("only_subscription_id =", request.subscriptionId),
       when("created_at >=", request.since),
       when("created_at <", request.until),
+      await searchCondition(session, { tenancy, search: request.search }, { event: "id" }),
     ],
     pageSize: request.pageSize,
     pageToken: request.pageToken,
@@ -67,6 +72,8 @@ function eventOf(row: EventRow): Event {
     idempotencyKey: row.idempotency_key,
     onlySubscriptionId: row.only_subscription_id,
     createdAt: timestampFromDate(row.created_at),
+    operational: row.operational,
+    ...(row.deliver_at === null ? {} : { deliverAt: timestampFromDate(row.deliver_at) }),
     ...(row.occurred_at === null ? {} : { occurredAt: timestampFromDate(row.occurred_at) }),
     schemaViolations: (row.schema_violations ?? []).map((violation) => create(FieldViolationSchema, violation)),
   })

@@ -13,10 +13,11 @@ interface HealthRow extends QueryResultRow {
   readonly since: Date | null
   readonly next_probe_at: Date | null
   readonly consecutive_failures: number
+  readonly throttled_until: Date | null
 }
 
 const SELECT = `
-  select subscription_id, state, reason, since, next_probe_at, consecutive_failures
+  select subscription_id, state, reason, since, next_probe_at, consecutive_failures, throttled_until
   from posthorn.subscription_health
   where subscription_id = any($1::text[])`
 
@@ -32,5 +33,6 @@ const healthFrom = (row: HealthRow): SubscriptionHealth =>
     reason: row.reason,
     consecutiveFailures: row.consecutive_failures,
     ...(row.since === null ? {} : { since: timestampFromDate(row.since) }),
+    ...(row.throttled_until === null ? {} : { throttledUntil: timestampFromDate(row.throttled_until) }),
     ...(row.next_probe_at === null ? {} : { nextProbeAt: timestampFromDate(row.next_probe_at) }),
   })

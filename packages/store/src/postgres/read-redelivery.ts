@@ -2,12 +2,16 @@ import { create } from "@bufbuild/protobuf"
 import { timestampFromDate, type Timestamp } from "@bufbuild/protobuf/wkt"
 import type { EventTopic } from "@posthorn/core"
 import { EventAcceptedSchema, FieldViolationSchema, type EventAccepted } from "@posthorn/proto"
-import type { Redelivery, Tenancy } from "../status-store.ts"
+import type { AcceptedEvent, Redelivery, Tenancy } from "../status-store.ts"
 import type { Session } from "./database.ts"
 import { conjunction, when, withinTenancy } from "./page.ts"
 import { deliveryOf, type DeliveryRow } from "./read-deliveries.ts"
 
-interface RedeliveryRow extends DeliveryRow {
+/** An event with its payload, as it was accepted. */
+export interface AcceptedRow {
+  readonly event_id: string
+  readonly application_id: string
+  readonly event_type: string
   readonly content_type: string
   readonly payload: Buffer
   readonly metadata: Record<string, string>
@@ -17,11 +21,15 @@ interface RedeliveryRow extends DeliveryRow {
   readonly occurred_at: Date | null
   readonly deliver_at: Date | null
   readonly operational: boolean
+  readonly retention_hours: number
   readonly schema_violations: readonly { readonly field: string; readonly reason: string }[] | null
   readonly config_position: number
   readonly log_topic: EventTopic | null
   readonly log_partition: number | null
   readonly log_offset: number | null
+}
+
+interface RedeliveryRow extends DeliveryRow, AcceptedRow {
   readonly first_number: number | null
   readonly first_started_at: Date | null
 }
@@ -43,16 +51,22 @@ export async function getRedelivery(session: Session, tenancy: Tenancy, delivery
   const text = `with found as (select * from posthorn.deliveries where ${sql} order by created_at limit 1) ${SELECT}`
   const [row] = await session.run<RedeliveryRow>({ text, values })
   if (row === undefined) return undefined
-  const { log_topic: topic, log_partition: partition, log_offset: offset, first_number: number } = row
+  const { first_number: number } = row
   return {
     delivery: deliveryOf(row),
-    event: eventOf(row),
-    place: topic === null || partition === null || offset === null ? undefined : { topic, partition, offset },
+    ...acceptedOf(row),
     roundFirst: number === null ? undefined : { number, startedAt: time(row.first_started_at) },
   }
 }
 
-function eventOf(row: RedeliveryRow): EventAccepted {
+/** The event, and where the log had it. */
+export function acceptedOf(row: AcceptedRow): AcceptedEvent {
+  const { log_topic: topic, log_partition: partition, log_offset: offset } = row
+  const place = topic === null || partition === null || offset === null ? undefined : { topic, partition, offset }
+  return { event: eventOf(row), place }
+}
+
+function eventOf(row: AcceptedRow): EventAccepted {
   const [occurredAt, deliverAt] = [time(row.occurred_at), time(row.deliver_at)]
   return create(EventAcceptedSchema, {
     eventId: row.event_id,
@@ -65,6 +79,7 @@ function eventOf(row: RedeliveryRow): EventAccepted {
     onlySubscriptionId: row.only_subscription_id,
     acceptedAt: timestampFromDate(row.accepted_at),
     operational: row.operational,
+    retentionHours: row.retention_hours,
     schemaViolations: (row.schema_violations ?? []).map((violation) => create(FieldViolationSchema, violation)),
     configPosition: BigInt(row.config_position),
     ...(occurredAt ? { occurredAt } : {}),

@@ -1,27 +1,30 @@
 import { limits, TOPIC_FACTS } from "@posthorn/core"
 import type { StatusKeeper } from "../status-store.ts"
 import type { Database } from "./database.ts"
-import { endOfDay, type Days } from "./days.ts"
+import { endOfDay, nameOf, type Days } from "./days.ts"
+import { letGo, letGoOfDay, type Fate } from "./let-go.ts"
 
 const HOUR_MS = 3600 * 1000
 
 export function createKeeper(database: Database, days: Days): StatusKeeper {
   return {
     async retain({ nowMs, retentionHours }) {
-      const dropped: string[] = []
-      const kept: string[] = []
-      for (const day of await days.list()) {
-        if (endOfDay(day) > nowMs - retentionHours * HOUR_MS) break
-        const done = await days.drop(day)
-        ;(done ? dropped : kept).push(day)
+      const fates: Record<Fate, string[]> = { dropped: [], held: [], kept: [], locked: [] }
+      for (const each of await days.list()) {
+        const overdueMs = nowMs - endOfDay(each.day) - (each.retentionHours || retentionHours) * HOUR_MS
+        if (overdueMs < 0) continue
+        const fate = await letGo(database, each, { evenOnTheirWay: overdueMs > limits.RETENTION_HELD_MS_MAX })
+        fates[fate].push(nameOf(each))
       }
+      for (const day of await days.listEmpty()) await letGoOfDay(database, day)
+      days.forget()
       const deadBeforeMs = nowMs - (TOPIC_FACTS["dead-letters"].retentionMs ?? Infinity)
       const deadLetters = await deleteOld(database, DELETE_DEAD_LETTERS, deadBeforeMs)
       await deleteOld(database, DELETE_SETTLEMENTS, deadBeforeMs)
       await deleteOld(database, DELETE_HEALTH, deadBeforeMs)
       await deleteOld(database, DELETE_REFUSALS, nowMs - (TOPIC_FACTS.audit.retentionMs ?? Infinity))
       const claims = await deleteOld(database, DELETE_CLAIMS, nowMs - limits.IDEMPOTENCY_WINDOW_MS)
-      return { dropped, kept, deadLetters, claims }
+      return { ...fates, deadLetters, claims }
     },
   }
 }

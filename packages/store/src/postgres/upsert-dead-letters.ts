@@ -2,7 +2,7 @@ import type { DeadLetterRow, SettlementRow } from "@posthorn/core"
 import type { DeadLetterRecord, DeliveryDue } from "@posthorn/proto"
 import { bigintColumn, integerColumn, textColumn, timeColumn } from "./column.ts"
 import type { Statement } from "./database.ts"
-import { deadLetterReasons, deadLetterStates } from "./enum-words.ts"
+import { deadLetterReasons, deadLetterStates, errorClasses } from "./enum-words.ts"
 
 /** The statements that take dead letters in, and what became of them, in the order in which they have to run. Either may come first. */
 export function deadLetterStatements(letters: readonly DeadLetterRow[], settlements: readonly SettlementRow[]): readonly Statement[] {
@@ -45,10 +45,10 @@ function upsertSettlements(rows: readonly SettlementRow[]): Statement {
 const INSERT_LETTERS = `
   insert into posthorn.dead_letters (
     identity, partition, log_offset, delivery_id, application_id, event_id, subscription_id, event_type, reason, error, status_code, attempt_count, round,
-    created_at)
+    created_at, error_class)
   select * from unnest(
     $1::text[], $2::integer[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
-    $11::integer[], $12::integer[], $13::integer[], $14::timestamptz[])
+    $11::integer[], $12::integer[], $13::integer[], $14::timestamptz[], $15::text[])
   on conflict (identity) do nothing`
 
 const dueOf = ({ content }: DeadLetterRecord): DeliveryDue | undefined => (content.case === "delivery" ? content.value : undefined)
@@ -73,14 +73,16 @@ function insertLetters(rows: readonly DeadLetterRow[]): Statement {
       integerColumn(dues.map((due) => due?.attempt ?? 0)),
       integerColumn(dues.map((due) => due?.round ?? 0)),
       timeColumn(rows.map(({ letter }) => letter.deadAt)),
+      textColumn(rows.map(({ letter }) => errorClasses.word(letter.errorClass))),
     ],
   }
 }
 
 /** Brings the two together, whichever of them is new. */
-const SETTLE = `
+export const SETTLE_ALL = `
   update posthorn.dead_letters letter
   set state = settled.state, settled_at = settled.settled_at, settled_by = settled.settled_by, discard_reason = settled.discard_reason,
     task_id = settled.task_id
   from posthorn.dead_letter_settlements settled
-  where settled.identity = any($1::text[]) and letter.identity = settled.identity and letter.state <> settled.state`
+  where letter.identity = settled.identity and letter.state <> settled.state`
+const SETTLE = `${SETTLE_ALL} and settled.identity = any($1::text[])`

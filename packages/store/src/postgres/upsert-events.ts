@@ -6,17 +6,17 @@ import type { Statement } from "./database.ts"
 /** An event never changes: a copy that is there already stays. */
 const COLUMNS = `
   id, application_id, type, content_type, size_bytes, payload, metadata, idempotency_key, only_subscription_id, created_at, occurred_at, deliver_at,
-  operational, config_position, log_topic, log_partition, log_offset, schema_violations`
+  operational, config_position, log_topic, log_partition, log_offset, schema_violations, retention_hours`
 const UPSERT = `
   insert into posthorn.events (${COLUMNS})
   select
     id, application_id, type, content_type, size_bytes, payload, metadata::jsonb, idempotency_key, only_subscription_id, created_at, occurred_at, deliver_at,
-    operational, config_position, log_topic, log_partition, log_offset, schema_violations::jsonb
+    operational, config_position, log_topic, log_partition, log_offset, schema_violations::jsonb, retention_hours
   from unnest(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bytea[], $7::text[], $8::text[], $9::text[],
-    $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::boolean[], $14::bigint[], $15::text[], $16::integer[], $17::bigint[], $18::text[])
+    $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::boolean[], $14::bigint[], $15::text[], $16::integer[], $17::bigint[], $18::text[], $19::integer[])
   as row (${COLUMNS})
-  on conflict (created_at, id) do nothing`
+  on conflict (created_at, id, retention_hours) do nothing`
 
 export function upsertEvents(rows: readonly EventStatusRow[]): Statement | undefined {
   if (rows.length === 0) return undefined
@@ -43,6 +43,7 @@ export function upsertEvents(rows: readonly EventStatusRow[]): Statement | undef
       integerColumn(rows.map(({ partition }) => partition)),
       bigintColumn(rows.map(({ offset }) => offset)),
       jsonColumn(events.map(violationsOf)),
+      integerColumn(events.map(({ retentionHours }) => retentionHours)),
     ],
   }
 }

@@ -1,7 +1,18 @@
 import { create, toBinary } from "@bufbuild/protobuf"
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire"
-import { timestampMs } from "@bufbuild/protobuf/wkt"
-import { deliveryIdOf, factsOf, isEnabled, limits, passing, ShareMeter, tierFor, type SubscriptionEntity, type Topic } from "@posthorn/core"
+import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt"
+import {
+  candidatesOf,
+  deliveryIdOf,
+  factsOf,
+  isEnabled,
+  limits,
+  passing,
+  ShareMeter,
+  tierFor,
+  type SubscriptionEntity,
+  type Topic,
+} from "@posthorn/core"
 import {
   decode,
   LogUnavailable,
@@ -39,8 +50,8 @@ interface DeliveryRecords {
 
 /**
  * Reads `events` and `events.bulk`, appends one due delivery for every subscription that matches and whose filter takes the event, and what it
- * created to `attempts`. What exceeds a subscription's share goes into the lower class, and waits until the live records that were read with it
- * are on their way.
+ * created to `attempts`; of an event that nobody takes, that. What exceeds a subscription's share goes into the lower class, and waits until the
+ * live records that were read with it are on their way.
  */
 export function createRouter(options: RouterOptions): GroupHandler {
   const { config, appender, clock, events, failed, signal } = options
@@ -58,11 +69,17 @@ export function createRouter(options: RouterOptions): GroupHandler {
     if (config.position < Number(event.configPosition)) await caughtUp(Number(event.configPosition))
     const matched = passing(event, targetsOf(event, options.subscriptions))
     const nowMs = clock.nowMs()
+    if (matched.length === 0)
+      await appender.append(
+        [unmatchedRecord(record, event, { nowMs, configPosition: config.position })],
+        partition.signal,
+        event.bulk ? "bulk" : "live",
+      )
     const live: SubscriptionEntity[] = []
     const exceeding: SubscriptionEntity[] = []
     for (const each of matched) (event.bulk || shares.exceeds(each.subscription.id, nowMs) ? exceeding : live).push(each)
     const recordsFor = (entities: readonly SubscriptionEntity[], isBulk: boolean): readonly DeliveryRecords[] =>
-      entities.map((entity) => recordsOf({ event, bytes: value, bulk: isBulk }, entity, nowMs))
+      entities.map((entity) => recordsOf({ event, bytes: value, bulk: isBulk, matched: matched.length }, entity, nowMs))
     if (live.length > 0) await appendDeliveries(recordsFor(live, false), partition, "live")
     events.eventRouted(matched.length)
     if (exceeding.length === 0) return partition.finish(offset)
@@ -115,10 +132,15 @@ export function createRouter(options: RouterOptions): GroupHandler {
 }
 
 function targetsOf(event: EventAccepted, subscriptions: SubscriptionTable): readonly SubscriptionEntity[] {
-  if (event.operational) return subscriptions.named(event.applicationId, event.type)
-  if (event.onlySubscriptionId === "") return subscriptions.match(event.applicationId, event.type)
-  const only = subscriptions.get(event.onlySubscriptionId)
-  return only && isEnabled(only) && only.subscription.applicationId === event.applicationId ? [only] : []
+  const { applicationId } = event
+  return candidatesOf(event, {
+    match: (type) => subscriptions.match(applicationId, type),
+    named: (type) => subscriptions.named(applicationId, type),
+    only: (id) => {
+      const entity = subscriptions.get(id)
+      return entity && isEnabled(entity) && entity.subscription.applicationId === applicationId ? [entity] : []
+    },
+  })
 }
 
 interface ReadEvent {
@@ -127,9 +149,11 @@ interface ReadEvent {
   readonly bytes: Uint8Array
   /** Goes in the lower class. */
   readonly bulk: boolean
+  /** How many subscriptions take it. */
+  readonly matched: number
 }
 
-function recordsOf({ event, bytes, bulk }: ReadEvent, { subscription }: SubscriptionEntity, nowMs: number): DeliveryRecords {
+function recordsOf({ event, bytes, bulk, matched }: ReadEvent, { subscription }: SubscriptionEntity, nowMs: number): DeliveryRecords {
   const dueAt = event.deliverAt ?? event.acceptedAt
   const deliveryId = deliveryIdOf(event.eventId, subscription.id)
   const due = create(DeliveryDueSchema, {
@@ -145,12 +169,24 @@ function recordsOf({ event, bytes, bulk }: ReadEvent, { subscription }: Subscrip
   const waitMs = event.deliverAt ? timestampMs(event.deliverAt) - nowMs : 0
   const topic: Topic = waitMs > 0 ? tierFor(waitMs) : bulk ? "deliveries.bulk" : "deliveries"
   const created = create(AttemptRecordSchema, {
-    record: { case: "created", value: { delivery: factsOf(due, event), ...(dueAt ? { firstDueAt: dueAt } : {}) } },
+    record: { case: "created", value: { delivery: factsOf(due, event), matched, ...(dueAt ? { firstDueAt: dueAt } : {}) } },
   })
   return {
     due: { topic, key: subscription.id, value: encodeDue(due, bytes) },
     created: { topic: "attempts", key: subscription.id, value: toBinary(AttemptRecordSchema, created) },
   }
+}
+
+/** Beside the event: nothing else says that it was looked at. */
+function unmatchedRecord(
+  { key, partition }: LogRecord,
+  { eventId, applicationId, type: eventType, acceptedAt }: EventAccepted,
+  { nowMs, configPosition }: { readonly nowMs: number; readonly configPosition: number },
+): NewRecord {
+  const looked = { configPosition: BigInt(configPosition), routedAt: timestampFromMs(nowMs) }
+  const value = { eventId, applicationId, eventType, ...looked, ...(acceptedAt ? { acceptedAt } : {}) }
+  const message = create(AttemptRecordSchema, { record: { case: "unmatched", value } })
+  return { topic: "attempts", key, partition, value: toBinary(AttemptRecordSchema, message) }
 }
 
 /**

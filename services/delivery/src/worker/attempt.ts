@@ -39,7 +39,10 @@ export async function makeAttempt(due: DeliveryDue, entity: SubscriptionEntity, 
   const result = secrets === undefined ? UNREADABLE : await sender.send(request)
   const durationMs = clock.monotonicMs() - startedMs
   const verdict = classify(result, clock.wallMs())
-  return { verdict, attempt: attemptOf({ due, request, result, verdict, startedAtMs, durationMs }) }
+  return {
+    verdict,
+    attempt: attemptOf({ due, request, result, verdict, startedAtMs, durationMs, ownHeaders: entity.subscription.headers }),
+  }
 }
 
 const UNREADABLE: SendResult = {
@@ -62,6 +65,8 @@ function secretsOf(entity: SubscriptionEntity, nowMs: number, { subscriptions, s
 interface AttemptFacts {
   readonly due: DeliveryDue
   readonly request: ComposedRequest
+  /** What the subscription adds to it. */
+  readonly ownHeaders: Readonly<Record<string, string>>
   readonly result: SendResult
   readonly verdict: Verdict
   readonly startedAtMs: number
@@ -70,7 +75,7 @@ interface AttemptFacts {
 
 const lossy = new TextDecoder()
 
-function attemptOf({ due, request, result, verdict, startedAtMs, durationMs }: AttemptFacts): Attempt {
+function attemptOf({ due, request, ownHeaders, result, verdict, startedAtMs, durationMs }: AttemptFacts): Attempt {
   const failed = verdict.outcome === "failed"
   const { method, url, headers } = request
   return create(AttemptSchema, {
@@ -84,7 +89,7 @@ function attemptOf({ due, request, result, verdict, startedAtMs, durationMs }: A
     startedAt: timestampFromMs(startedAtMs),
     finishedAt: timestampFromMs(Math.round(startedAtMs + durationMs)),
     durationMs,
-    request: { method, url, headers: visibleHeaders(headers) },
+    request: { method, url, headers: visibleHeaders(headers, ownHeaders) },
     ...(result.kind === "answer"
       ? { response: { headers: visibleHeaders(result.headers), body: lossy.decode(result.body), truncated: result.truncated } }
       : {}),

@@ -4,6 +4,7 @@ import { Breaker, type AttemptSign, type BreakerStanding, type SubscriptionEntit
 import type { NewRecord } from "@posthorn/log"
 import { BreakerState, ControlRecordSchema, ErrorClass, SubscriptionHealthSchema, type SubscriptionHealth } from "@posthorn/proto"
 import type { AttemptMade } from "./attempt.ts"
+import { throttledUntilMs } from "./lane-rules.ts"
 import type { OperationalEvents } from "./operational-events.ts"
 import type { Job } from "./outcomes.ts"
 
@@ -62,7 +63,10 @@ export function newsOfEndpoint(
   const reason = made.attempt.error
   // A success of what had failed before clears what an owner before may have said.
   const isNews = sign?.succeeded === false || knownAgainst || (sign?.succeeded === true && due.attempt > 1)
-  return { standing, moved, reason, health: isNews ? healthOf(standing, reason) : undefined }
+  const untilMs = throttledUntilMs(made, times.endedAtMs)
+  const health = isNews || untilMs !== undefined ? healthOf(standing, reason) : undefined
+  if (health !== undefined && untilMs !== undefined) health.throttledUntil = timestampFromMs(untilMs)
+  return { standing, moved, reason, health }
 }
 
 /** What has to be told of it, besides: to the next owner, and to the application. */

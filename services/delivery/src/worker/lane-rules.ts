@@ -22,12 +22,18 @@ export function rulesOf(entity: SubscriptionEntity | undefined): LaneRules {
   }
 }
 
+/** Until when an endpoint that asks for less gets nothing; `undefined` = it does not. */
+export function throttledUntilMs({ verdict }: Pick<AttemptMade, "verdict">, nowMs: number): number | undefined {
+  if (verdict.outcome === "delivered" || verdict.demand !== "throttle") return undefined
+  return nowMs + Math.min(verdict.retryAfterMs ?? THROTTLE_MS, limits.THROTTLE_MS_MAX)
+}
+
 /** What an attempt means for the pace of its lane. */
 export function feedbackOf({ verdict }: AttemptMade, standing: BreakerStanding | undefined, nowMs: number): LaneFeedback {
   if (verdict.outcome === "delivered") return { pace: "grow" }
   if (standing?.state === "open") return { pace: "probe", notBeforeMs: standing.nextProbeAtMs }
-  if (verdict.demand === "throttle")
-    return { pace: "shrink", notBeforeMs: nowMs + Math.min(verdict.retryAfterMs ?? THROTTLE_MS, limits.THROTTLE_MS_MAX) }
+  const notBeforeMs = throttledUntilMs({ verdict }, nowMs)
+  if (notBeforeMs !== undefined) return { pace: "shrink", notBeforeMs }
   return { pace: verdict.errorClass === ErrorClass.STATUS ? "keep" : "shrink" }
 }
 

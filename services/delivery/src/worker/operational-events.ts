@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf"
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt"
-import { operationalEventIdOf, type BreakerStanding, type SubscriptionEntity } from "@posthorn/core"
-import type { NewRecord } from "@posthorn/log"
+import { operationalEventIdOf, retentionClassOf, type BreakerStanding, type SubscriptionEntity } from "@posthorn/core"
+import type { ConfigFollower, NewRecord } from "@posthorn/log"
 import { EventAcceptedSchema, type DeadLetterRecord, type DeliveryDue } from "@posthorn/proto"
 import type { SubscriptionTable } from "../subscription-table.ts"
 
@@ -26,11 +26,17 @@ interface Happening {
   readonly data: Readonly<Record<string, unknown>>
   /** There may be very many at a time. */
   readonly bulk?: boolean
+  /** Of the event that it is about; absent = as its application has it now. */
+  readonly retentionHours?: number
 }
 
 /** Events that nobody asks for are not made. */
-export function createOperationalEvents(subscriptions: Pick<SubscriptionTable, "named">, configPosition: () => number): OperationalEvents {
-  const recordsOf = ({ applicationId, type, name, atMs, data, bulk = false }: Happening): NewRecord[] => {
+export function createOperationalEvents(
+  subscriptions: Pick<SubscriptionTable, "named">,
+  config: Pick<ConfigFollower, "position" | "table">,
+): OperationalEvents {
+  const recordsOf = (happening: Happening): NewRecord[] => {
+    const { applicationId, type, name, atMs, data, bulk = false } = happening
     if (subscriptions.named(applicationId, type).length === 0) return []
     const eventId = operationalEventIdOf(type, name)
     const at = timestampFromMs(atMs)
@@ -42,9 +48,10 @@ export function createOperationalEvents(subscriptions: Pick<SubscriptionTable, "
       payload: new TextEncoder().encode(JSON.stringify(data)),
       acceptedAt: at,
       occurredAt: at,
-      configPosition: BigInt(configPosition()),
+      configPosition: BigInt(config.position),
       operational: true,
       bulk,
+      retentionHours: happening.retentionHours ?? retentionClassOf(config.table.retentionHoursOf(applicationId)),
     })
     return [{ topic: bulk ? "events.bulk" : "events", key: `${applicationId}/${eventId}`, value: toBinary(EventAcceptedSchema, event) }]
   }
@@ -58,6 +65,7 @@ export function createOperationalEvents(subscriptions: Pick<SubscriptionTable, "
         name: `${due.deliveryId}/${due.round}`,
         atMs: letter.deadAt ? timestampMs(letter.deadAt) : 0,
         bulk: true,
+        retentionHours: event.retentionHours,
         data: {
           deliveryId: due.deliveryId,
           subscriptionId: due.subscriptionId,

@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
 import { timestampFromMs } from "@bufbuild/protobuf/wkt"
-import { deliveryIdOf, limits, REASONS } from "@posthorn/core"
+import { deliveryIdOf, deliveryIn, limits, REASONS } from "@posthorn/core"
 import { createMemoryLog, type MemoryLog } from "@posthorn/log/memory"
 import {
   AttemptRecordSchema,
@@ -89,7 +89,7 @@ test("a try that is cancelled while it waits ends there: its copy in the tier is
   const { sender } = await start(log, fails)
   const deliveryId = deliveryIdOf(await publish(log), subscription.id)
   const due = await dueIn(log, "retry.1h")
-  const { delivery } = (await history(log, deliveryId))[0]!.record.value!
+  const delivery = deliveryIn((await history(log, deliveryId))[0]!)
   const cancel = { delivery: delivery!, round: 1, attempt: 2, dueAt: due.dueAt!, reason: "not wanted" }
   await control(log, subscription.id, { case: "cancel", value: cancel })
   await settled(log, deliveryId, DeliveryState.CANCELLED)

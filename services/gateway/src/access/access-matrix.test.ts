@@ -1,4 +1,12 @@
-import { create, fromJson, type DescMethodUnary, type JsonObject, type Message, toJson } from "@bufbuild/protobuf"
+import {
+  create,
+  fromJson,
+  type DescMethodServerStreaming,
+  type DescMethodUnary,
+  type JsonObject,
+  type Message,
+  toJson,
+} from "@bufbuild/protobuf"
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt"
 import { Code, ConnectError, type Transport } from "@connectrpc/connect"
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node"
@@ -9,7 +17,8 @@ import { afterAll, beforeAll, expect, test } from "vitest"
 import { Handlers, methodName } from "../call.ts"
 import { deliveriesOf } from "../deliveries-under-test.ts"
 import { Entry, invokersOf } from "../doors/entry.ts"
-import { publicMethods, publicServices, publicStreams, roleOf } from "../doors/methods.ts"
+import { publicFeeds, publicMethods, publicServices, publicStreams, roleOf } from "../doors/methods.ts"
+import type { RoutedMethod } from "../doors/rest-binding.ts"
 import { OPERATOR_KEY, startInstallation, type Answer, type GatewayUnderTest, type Installation } from "../gateway-under-test.ts"
 import { project } from "../projecting-under-test.ts"
 import { type Ids, idsNamed, restRequests, sampleRequest } from "./requests-under-test.ts"
@@ -117,15 +126,18 @@ async function somethingOfEverything(application: string, keyId: string): Promis
 
 async function typed(
   door: (typeof DOORS)[number],
-  method: DescMethodUnary,
+  method: RoutedMethod,
   { who, request }: { who: string; request: Message },
 ): Promise<Reply> {
   asked.add(`${door} ${methodName(method)} ${who}`)
   const token = tokens.get(who)
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
   try {
-    const { message } = await transports[door].unary(method, undefined, 20_000, headers, request, undefined)
-    return { code: "ok", text: JSON.stringify(toJson(method.output, message)), message: "" }
+    const message =
+      method.methodKind === "unary"
+        ? (await transports[door].unary(method, undefined, 20_000, headers, request, undefined)).message
+        : await firstMessage(door, method, { headers, request })
+    return { code: "ok", text: message === undefined ? "" : JSON.stringify(toJson(method.output, message)), message: "" }
   } catch (error) {
     const { code, rawMessage: message, details } = ConnectError.from(error)
     return {
@@ -136,13 +148,44 @@ async function typed(
   }
 }
 
+/** Of a stream, which need not have one, and is closed then. */
+async function firstMessage(
+  door: (typeof DOORS)[number],
+  method: DescMethodServerStreaming,
+  { headers, request }: { headers: Record<string, string>; request: Message },
+): Promise<Message | undefined> {
+  const closing = new AbortController()
+  const input = (async function* messages() {
+    yield request as never
+  })()
+  const { message: messages } = await transports[door].stream(method, closing.signal, 20_000, headers, input, undefined)
+  const { value } = await messages[Symbol.asyncIterator]().next()
+  closing.abort()
+  return value as Message | undefined
+}
+
+/** What is there of the answer once it begins. */
+async function restFeed(path: string, who: string): Promise<Answer> {
+  const token = tokens.get(who)
+  const closing = new AbortController()
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  const response = await fetch(gateway.httpUrl + path, { headers, signal: closing.signal })
+  const chunk = await response.body?.getReader().read()
+  closing.abort()
+  const text = Buffer.from((chunk?.value as Uint8Array | undefined) ?? []).toString()
+  return { status: response.status, headers: response.headers, body: response.status === 200 ? text : JSON.parse(text) }
+}
+
 const wordOf = (code: Code): string => (Code[code] ?? "").replaceAll(/(?<=[a-z])(?=[A-Z])/g, "_").toLowerCase()
 
-async function rest(method: DescMethodUnary, who: string, json: JsonObject): Promise<Reply[]> {
+async function rest(method: RoutedMethod, who: string, json: JsonObject): Promise<Reply[]> {
   return Promise.all(
     restRequests(method, json).map(async ({ httpMethod, path, body }, at) => {
       asked.add(`rest ${at} ${methodName(method)} ${who}`)
-      const answer = await gateway.ask(`${httpMethod} ${path}`, { key: tokens.get(who) ?? null, ...(body === undefined ? {} : { body }) })
+      const answer =
+        method.methodKind === "unary"
+          ? await gateway.ask(`${httpMethod} ${path}`, { key: tokens.get(who) ?? null, ...(body === undefined ? {} : { body }) })
+          : await restFeed(path, who)
       const status = { 401: "unauthenticated", 403: "permission_denied", 404: "not_found" }[answer.status]
       const code = answer.status < 300 ? "ok" : answer.body.code
       if (status !== undefined || ["unauthenticated", "permission_denied", "not_found"].includes(code)) expect(code, path).toBe(status)
@@ -152,15 +195,15 @@ async function rest(method: DescMethodUnary, who: string, json: JsonObject): Pro
 }
 
 /** The answers of every door. */
-async function everywhere(method: DescMethodUnary, who: string, ids: Ids): Promise<Reply[]> {
+async function everywhere(method: RoutedMethod, who: string, ids: Ids): Promise<Reply[]> {
   const json = sampleRequest(method, ids)
   const request = fromJson(method.input, json)
   return [...(await Promise.all(DOORS.map((door) => typed(door, method, { who, request })))), ...(await rest(method, who, json))]
 }
 
-const methods = publicMethods.map((method) => [methodName(method), method] as const)
+const methods = [...publicMethods, ...publicFeeds].map((method) => [methodName(method), method] as const)
 const codesOf = (replies: readonly Reply[]) => [...new Set(replies.map(({ code }) => code))]
-const changes = ({ idempotency }: DescMethodUnary) => idempotency !== MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS
+const changes = ({ idempotency }: RoutedMethod) => idempotency !== MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS
 /** Every record that there is, but of what was refused. */
 const recordsInLog = async () => {
   const topics = TOPICS.filter((topic) => topic !== "audit" && topic !== "config.snapshots")
@@ -273,11 +316,11 @@ test("every method of the contract was asked for at every door by everybody", ()
   const everybody = [...STRANGERS, ...Object.keys(MAY), "a foreign admin", "a foreign viewer", "a foreign sender"]
   const expected = publicServices.flatMap(({ methods: own }) =>
     own.flatMap((method) => {
-      if (method.methodKind !== "unary")
+      if (method.methodKind !== "unary" && method.methodKind !== "server_streaming")
         return [...STRANGERS, ...Object.keys(MAY), "a foreign sender"].map((who) => `grpc ${methodName(method as never)} ${who}`)
-      const unary = method as DescMethodUnary
-      const doors = [...DOORS, ...restRequests(unary, sampleRequest(unary, victim)).map((_, at) => `rest ${at}`)]
-      return doors.flatMap((door) => everybody.map((who) => `${door} ${methodName(unary)} ${who}`))
+      const routed = method as RoutedMethod
+      const doors = [...DOORS, ...restRequests(routed, sampleRequest(routed, victim)).map((_, at) => `rest ${at}`)]
+      return doors.flatMap((door) => everybody.map((who) => `${door} ${methodName(routed)} ${who}`))
     }),
   )
   expect(expected.length).toBeGreaterThan(12 * 4 * 30)

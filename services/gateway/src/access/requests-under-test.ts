@@ -1,16 +1,8 @@
 /** Requests for every method of the contract, made from its descriptors and rules: a method that is added tomorrow has its request already. */
-import {
-  type DescField,
-  type DescMessage,
-  type DescMethodUnary,
-  fromJson,
-  type JsonObject,
-  type JsonValue,
-  ScalarType,
-} from "@bufbuild/protobuf"
+import { type DescField, type DescMessage, fromJson, type JsonObject, type JsonValue, ScalarType } from "@bufbuild/protobuf"
 import { isRefusal } from "@posthorn/core"
 import { requestRules } from "../doors/request-rules.ts"
-import { type Binding, bindingsOf } from "../doors/rest-binding.ts"
+import { type Binding, bindingsOf, type RoutedMethod } from "../doors/rest-binding.ts"
 
 /** Names of fields that name something that belongs to an application, with something real. */
 export type Ids = Readonly<Record<string, string>>
@@ -21,7 +13,7 @@ const NO_IDS = new Set(["request_id", "correlation_id"])
 const ROUNDS_MAX = 8
 
 /** A request that names all that it can of `ids`, and keeps the rules of the contract. As JSON, members by the names in the contract. */
-export function sampleRequest({ input }: DescMethodUnary, ids: Ids): JsonObject {
+export function sampleRequest({ input }: RoutedMethod, ids: Ids): JsonObject {
   const request = named(input, ids)
   const violates = requestRules(input)
   for (let round = 0; round < ROUNDS_MAX; round++) {
@@ -109,7 +101,7 @@ export interface RestRequest {
 }
 
 /** A request by each of its routes. */
-export function restRequests(method: DescMethodUnary, request: JsonObject): readonly RestRequest[] {
+export function restRequests(method: RoutedMethod, request: JsonObject): readonly RestRequest[] {
   return bindingsOf(method).map((binding) => restRequest(binding, request))
 }
 

@@ -1,9 +1,9 @@
 import { decode, type LogReader } from "@posthorn/log"
 import { EventAcceptedSchema, type EventAccepted } from "@posthorn/proto"
-import type { Redelivery } from "@posthorn/store"
+import type { AcceptedEvent } from "@posthorn/store"
 
-/** The event of a delivery as it was accepted: the log's own record, or what the view kept of it once the log has let it go. */
-export async function acceptedEvent(log: LogReader, { event, place }: Redelivery): Promise<EventAccepted> {
+/** An event as it was accepted: the log's own record, or what the view kept of it once the log has let it go. */
+export async function acceptedEvent(log: LogReader, { event, place }: AcceptedEvent): Promise<EventAccepted> {
   let accepted: EventAccepted | undefined
   if (place !== undefined) {
     const { topic, partition, offset } = place

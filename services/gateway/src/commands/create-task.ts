@@ -1,21 +1,24 @@
-import { create, toJsonString } from "@bufbuild/protobuf"
 import { decideCreateTask, decideForgetTask, isRefusal, keyedTaskIdOf, noSuch, type Refusal } from "@posthorn/core"
-import { DeadLetterFilterSchema, type DeadLetterFilter, type Task, type TaskKind } from "@posthorn/proto"
-import { applicationOf } from "../access/tenancy.ts"
+import type { Task, TaskKind } from "@posthorn/proto"
 import type { Call } from "../call.ts"
 import type { RpcContext } from "../rpc/rpc-context.ts"
 import { changeConfig } from "./change-config.ts"
 import { forItem } from "./keyed.ts"
 
-/** What a redrive and a discard have in common. */
+/** What all tasks have in common. */
 export interface TaskRequest {
   readonly kind: TaskKind
-  readonly filter: DeadLetterFilter
-  readonly reason: string
+  /** Which the caller may manage. */
+  readonly applicationId: string
+  /** A JSON object. */
+  readonly filter: string
+  readonly reason?: string
   readonly ratePerSecond: number
   readonly dryRun: boolean
-  /** Empty = this request is like no other. */
-  readonly requestId: string
+  /** Absent or empty = this request is like no other. */
+  readonly requestId?: string
+  /** How many there are that the task would take. */
+  count(): Promise<number>
 }
 
 export interface CountedTask {
@@ -24,18 +27,14 @@ export interface CountedTask {
   readonly task: Task | undefined
 }
 
-/** Counts the dead letters that a task would take, and makes the task unless that is all that was asked for. */
+/** Counts what a task would take, and makes the task unless that is all that was asked for. */
 export async function createTask(context: RpcContext, call: Call, request: TaskRequest): Promise<CountedTask | Refusal> {
   const { table } = context.config
-  const applicationId = applicationOf(table, call.caller, request.filter.applicationId)
-  if (isRefusal(applicationId)) return applicationId
-  const filter = create(DeadLetterFilterSchema, request.filter)
-  filter.applicationId = applicationId
-  const total = await context.reader.countOpen(filter)
+  const { applicationId, kind, filter, ratePerSecond, reason = "", requestId = "" } = request
+  const total = await request.count()
   if (request.dryRun) return { total: BigInt(total), task: undefined }
-  const { kind, reason, ratePerSecond, requestId } = request
   const id = requestId === "" ? context.newId("task") : keyedTaskIdOf(applicationId, requestId)
-  const command = { id, applicationId, kind, reason, ratePerSecond, total, filter: toJsonString(DeadLetterFilterSchema, filter) }
+  const command = { id, applicationId, kind, reason, ratePerSecond, total, filter }
   // Whether there was something to forget, and whether somebody else did it first, is all the same.
   if (table.task(id) === undefined)
     await changeConfig(context, forItem(call, "room"), (change) => decideForgetTask(table, applicationId, change))

@@ -1,12 +1,14 @@
-import type { DescMethod } from "@bufbuild/protobuf"
+import type { DescMethod, Message } from "@bufbuild/protobuf"
 import {
   Code,
   ConnectError,
   type ConnectRouter,
   type ConnectRouterOptions,
+  type ContextValues,
   createConnectRouter,
   createContextKey,
   createContextValues,
+  type HandlerContext,
 } from "@connectrpc/connect"
 import {
   compressionBrotli,
@@ -23,10 +25,12 @@ import type { Arrival } from "./arrival.ts"
 import { readBody } from "./body.ts"
 import type { Invoke, Invokers } from "./entry.ts"
 import { type Exchange, type HttpDoor, SECURITY_HEADERS } from "./exchange.ts"
+import type { Feeds } from "./feeds.ts"
+import { HandOver } from "./hand-over.ts"
 import { type JsonBody, readJsonObject } from "./json-body.ts"
 import { publicStreams } from "./methods.ts"
 
-const STREAM_MESSAGE = "Streams need HTTP/2: they are served on the gRPC port alone."
+const STREAM_MESSAGE = "Streams in both directions need HTTP/2: they are served on the gRPC port alone."
 
 /** A path that names a method, as no other path does. */
 const METHOD_PATH = /^\/\w+(\.\w+)+\/\w+$/
@@ -48,20 +52,21 @@ async function refuseStream(): Promise<never> {
 const pathOf = (method: DescMethod): string => `/${methodName(method)}`
 
 /** The protocols of Connect and gRPC-Web for every method of the contract, over HTTP/1.1. Its JSON is protobuf's own: enums by their full names. */
-export function connectDoor(invokers: Invokers): HttpDoor {
-  return routerDoor(routerOf(invokers), invokers)
+export function connectDoor(invokers: Invokers, feeds: Feeds): HttpDoor {
+  return routerDoor(routerOf(invokers, feeds), invokers)
 }
 
 /** A router with its unary methods' invokers, which are asked how to refuse JSON that cannot be read. */
 export function routerDoor(router: ConnectRouter, invokers: Invokers): HttpDoor {
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
   const unary = new Map([...invokers].map(([method, invoke]) => [pathOf(method), invoke]))
+  const bidirectional = new Set(publicStreams.map(pathOf))
   return (exchange) => {
     const { path, request, response } = exchange
     const handler = handlers.get(path)
     if (handler === undefined) return METHOD_PATH.test(path) && refuseMethod(exchange)
     const invoke = unary.get(path)
-    if (invoke === undefined && !/^application\/(connect\+|grpc-web)/.test(request.headers["content-type"] ?? "")) {
+    if (bidirectional.has(path) && !/^application\/(connect\+|grpc-web)/.test(request.headers["content-type"] ?? "")) {
       exchange.refuse(refuse("unimplemented", STREAM_MESSAGE))
       return true
     }
@@ -81,20 +86,32 @@ export const ROUTER_OPTIONS = {
   acceptCompression: [compressionGzip, compressionBrotli],
 } satisfies ConnectRouterOptions
 
-function routerOf(invokers: Invokers): ConnectRouter {
+function routerOf(invokers: Invokers, feeds: Feeds): ConnectRouter {
   const router = createConnectRouter(ROUTER_OPTIONS)
   for (const [method, invoke] of invokers) {
     router.rpc(method, async (request, { signal, values }) => {
-      const exchange = values.get(EXCHANGE)
-      assert(exchange !== undefined, "a Connect request comes with its exchange")
+      const exchange = exchangeOf(values)
       const result = await invoke(arrivalOf(exchange, signal), () => request)
       if (isRefusal(result)) throw connectError(result, exchange.requestId)
       return result
     })
   }
+  for (const [method, serveFeed] of feeds) {
+    router.rpc(method, async function* feed(request: Message, { signal, values }: HandlerContext): AsyncGenerator<Message> {
+      const exchange = exchangeOf(values)
+      const result = yield* HandOver.of((sink) => serveFeed(arrivalOf(exchange, signal), () => request, sink))
+      if (isRefusal(result)) throw connectError(result, exchange.requestId)
+    })
+  }
   // Told to the library as streams that HTTP/1.1 can carry, so that it says no in whatever protocol it is asked in.
   for (const method of publicStreams) router.rpc({ ...method, methodKind: "client_streaming" }, refuseStream)
   return router
+}
+
+function exchangeOf(values: ContextValues): Exchange {
+  const exchange = values.get(EXCHANGE)
+  assert(exchange !== undefined, "a Connect request comes with its exchange")
+  return exchange
 }
 
 function arrivalOf({ requestId, authorization, remoteAddress, ifMatch, idempotencyKey, tell }: Exchange, signal: AbortSignal): Arrival {

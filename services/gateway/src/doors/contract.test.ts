@@ -1,17 +1,20 @@
-import { create } from "@bufbuild/protobuf"
+import { create, type DescMessage } from "@bufbuild/protobuf"
 import { expect, test } from "vitest"
 import { Handlers, methodName } from "../call.ts"
 import { CODES } from "../error-boundary.ts"
 import { openTestDoors } from "./doors-under-test.ts"
-import { publicMethods, roleOf } from "./methods.ts"
+import { publicFeeds, publicMethods, roleOf } from "./methods.ts"
 import { requestRules } from "./request-rules.ts"
 import { bindingsOf } from "./rest-binding.ts"
+import { resumeFieldOf } from "./resume-field.ts"
+
+const routed = [...publicMethods, ...publicFeeds]
 
 test("the contract has methods at all", () => {
   expect(publicMethods.length).toBeGreaterThan(20)
 })
 
-test.each(publicMethods.map((method) => [methodName(method), method] as const))(
+test.each(routed.map((method) => [methodName(method), method] as const))(
   "%s declares a role, a route, and rules that compile",
   (_, method) => {
     expect(roleOf(method)).toBeGreaterThan(0)
@@ -24,8 +27,27 @@ test.each(publicMethods.map((method) => [methodName(method), method] as const))(
 )
 
 test("no two routes are the same", () => {
-  const routes = publicMethods.flatMap(bindingsOf).map(({ httpMethod, template }) => `${httpMethod} ${template.replace(/\{\w+\}/g, "{}")}`)
+  const routes = routed
+    .flatMap((method) => bindingsOf(method))
+    .map(({ httpMethod, template }) => `${httpMethod} ${template.replace(/\{\w+\}/g, "{}")}`)
   expect(new Set(routes).size).toBe(routes.length)
+})
+
+test.each(publicFeeds.filter(({ name }) => name.startsWith("Export")).map((method) => [method.name, method] as const))(
+  "%s can be asked for all that its list can, and shows its rows",
+  (_, { input, output, parent, name }) => {
+    const list = parent.methods.find((method) => method.name === name.replace("Export", "List"))
+    const facts = ({ fields }: DescMessage) =>
+      fields.map((field) => `${field.name} ${field.fieldKind} ${field.enum?.typeName ?? field.scalar}`)
+    const wanted = facts(list!.input).filter((fact) => !fact.startsWith("page_size "))
+    expect(facts(input).filter((fact) => !fact.startsWith("with_attempts "))).toEqual(expect.arrayContaining(wanted))
+    expect(facts(input).length - wanted.length).toBe(name === "ExportDeliveries" ? 1 : 0)
+    expect(output.fields[1]?.message).toBe(list!.output.fields[0]?.message)
+  },
+)
+
+test.each(publicFeeds.map((method) => [method.name, method] as const))("%s can be gone on with", (_, method) => {
+  expect(resumeFieldOf(method).fieldKind).toBe("scalar")
 })
 
 test("doors do not open when a method has no handler", async () => {

@@ -1,7 +1,7 @@
 import type { Exchange } from "./exchange.ts"
 
 const REQUEST_HEADERS =
-  "authorization, content-type, idempotency-key, if-match, posthorn-application, x-request-id, x-hub-signature-256, x-signature, x-webhook-event, ce-id, ce-source, ce-specversion, ce-subject, ce-time, ce-type, connect-protocol-version, connect-timeout-ms, grpc-timeout, x-grpc-web, x-user-agent"
+  "authorization, content-type, idempotency-key, if-match, last-event-id, posthorn-application, x-request-id, x-hub-signature-256, x-signature, x-webhook-event, ce-id, ce-source, ce-specversion, ce-subject, ce-time, ce-type, connect-protocol-version, connect-timeout-ms, grpc-timeout, x-grpc-web, x-user-agent"
 const RESPONSE_HEADERS = "etag, ratelimit, ratelimit-policy, retry-after, x-request-id, grpc-status, grpc-message, grpc-status-details-bin"
 /** Browsers cap it between ten minutes and two hours. */
 const PREFLIGHT_SECONDS = 7200

@@ -3,10 +3,10 @@ import { type Agent, type ClientRequest, request as httpRequest } from "node:htt
 import { create, type Message } from "@bufbuild/protobuf"
 import { type PublishInput, refuse, type Refusal } from "@posthorn/core"
 import { IngestService, PublishResponseSchema, Role } from "@posthorn/proto"
-import { type Access, type Call, type DoorEvents, Handlers, type IngestInput, methodName } from "../call.ts"
+import { type Access, type Call, type DoorEvents, type FeedKind, Handlers, type IngestInput, methodName } from "../call.ts"
 import { openDoors, type DoorsOptions } from "./doors.ts"
 import { assertDocumented } from "../openapi/documented-under-test.ts"
-import { publicMethods } from "./methods.ts"
+import { publicFeeds, publicMethods } from "./methods.ts"
 
 /** Keys that the fake access control knows. */
 export const KEYS: Readonly<Record<string, Role>> = { operator: Role.OPERATOR, admin: Role.ADMIN, viewer: Role.VIEWER, sender: Role.SENDER }
@@ -19,11 +19,17 @@ export interface Asked {
 
 export type Answer = (request: Message, call: Call) => Promise<Message | Refusal> | Message | Refusal
 
+export type FeedAnswer = (request: Message, call: Call) => AsyncIterable<Message | Refusal> | Refusal
+
 export interface TestDoors extends AsyncDisposable {
   readonly url: string
   readonly grpcAddress: string
   /** By method name (`CreateKey`); a method without one answers its empty response. */
   readonly answers: Map<string, Answer>
+  /** By method name, of those that answer with a stream; one without an entry answers none. */
+  readonly feeds: Map<string, FeedAnswer>
+  /** How many streams are open, by kind. */
+  readonly openFeeds: ReadonlyMap<FeedKind, number>
   readonly asked: Asked[]
   readonly published: PublishInput[]
   readonly ingested: IngestInput[]
@@ -45,6 +51,8 @@ export interface RestReply {
 
 export async function openTestDoors(options: Partial<DoorsOptions> = {}): Promise<TestDoors> {
   const answers = new Map<string, Answer>()
+  const feeds = new Map<string, FeedAnswer>()
+  const openFeeds = new Map<FeedKind, number>()
   let authenticated = 0
   const seen = {
     asked: [] as Asked[],
@@ -60,7 +68,7 @@ export async function openTestDoors(options: Partial<DoorsOptions> = {}): Promis
     corsOrigins: [],
     graceMs: 0,
     access: { ...access, authenticate: (authorization) => (authenticated++, access.authenticate(authorization)) },
-    handlers: handlersOf(answers, seen.asked),
+    handlers: handlersOf({ answers, feeds, asked: seen.asked }),
     publish: {
       publish: async (input) => {
         seen.published.push(input)
@@ -73,7 +81,11 @@ export async function openTestDoors(options: Partial<DoorsOptions> = {}): Promis
         return { eventId: "evt_1", deliveryId: "dlv_1" }
       },
     },
-    events: { requestFinished: (facts) => seen.finished.push(facts), requestFailed: (facts) => seen.failures.push(facts) },
+    events: {
+      requestFinished: (facts) => seen.finished.push(facts),
+      requestFailed: (facts) => seen.failures.push(facts),
+      feedsOpen: (kind, count) => openFeeds.set(kind, count),
+    },
     probes: {
       health: async () => ({ serving: true, body: { status: "ok" } }),
       ready: () => true,
@@ -87,6 +99,8 @@ export async function openTestDoors(options: Partial<DoorsOptions> = {}): Promis
     url,
     grpcAddress: `127.0.0.1:${doors.grpcPort}`,
     answers,
+    feeds,
+    openFeeds,
     ...seen,
     get authenticated() {
       return authenticated
@@ -107,8 +121,22 @@ const access: Access = {
     role <= required && (role !== Role.VIEWER || required === Role.VIEWER) ? undefined : refuse("permission_denied", "Not with this key."),
 }
 
-function handlersOf(answers: ReadonlyMap<string, Answer>, asked: Asked[]): Handlers {
+interface Answering {
+  readonly answers: ReadonlyMap<string, Answer>
+  readonly feeds: ReadonlyMap<string, FeedAnswer>
+  readonly asked: Asked[]
+}
+
+async function* nothing(): AsyncGenerator<never> {}
+
+function handlersOf({ answers, feeds, asked }: Answering): Handlers {
   const handlers = new Handlers()
+  for (const method of publicFeeds) {
+    handlers.registerFeed(method, method.name.startsWith("Watch") ? "watch" : "export", async (request, call) => {
+      asked.push({ method: methodName(method), request, call })
+      return feeds.get(method.name)?.(request, call) ?? nothing()
+    })
+  }
   for (const method of publicMethods.filter(({ parent }) => parent !== IngestService)) {
     handlers.register(method, async (request, call) => {
       asked.push({ method: methodName(method), request, call })

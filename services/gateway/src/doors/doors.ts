@@ -1,6 +1,6 @@
 import { assert } from "@posthorn/core"
 import { IngestService } from "@posthorn/proto"
-import type { Access, DoorEvents, Handlers, PublishPort, RefusalNotes } from "../call.ts"
+import type { Access, DoorEvents, FeedEvents, Handlers, PublishPort, RefusalNotes } from "../call.ts"
 import { dialectDoor } from "../dialects/dialect-door.ts"
 import { dialects } from "../dialects/dialects.ts"
 import type { RootDialect } from "../dialects/root-dialect.ts"
@@ -9,8 +9,10 @@ import { corsOf } from "./cors.ts"
 import { docsDoor } from "./docs.ts"
 import { Entry, invokersOf } from "./entry.ts"
 import type { HttpDoor } from "./exchange.ts"
+import { feedsOf } from "./feeds.ts"
 import { openGrpcServer } from "./grpc.ts"
 import { openHttpServer } from "./http-server.ts"
+import { OpenFeeds, type OpenFeedsOptions } from "./open-feeds.ts"
 import { pagesDoor, type Probes } from "./pages.ts"
 import { publishBatchOf } from "./publish-batch.ts"
 import { publicStreams } from "./methods.ts"
@@ -30,7 +32,7 @@ export interface DoorsOptions {
   /** One for every method of the contract but those of `IngestService`, which are made of `publish`. */
   readonly handlers: Handlers
   readonly publish: PublishPort
-  readonly events: DoorEvents
+  readonly events: DoorEvents & FeedEvents
   /** Takes refused requests down; absent = nobody does. */
   readonly refusals?: RefusalNotes
   readonly probes: Probes
@@ -40,6 +42,8 @@ export interface DoorsOptions {
   readonly graceMs?: number | undefined
   /** Likewise. */
   readonly requestTimeoutMs?: number | undefined
+  /** See `OpenFeedsOptions`. */
+  readonly feeds?: Pick<OpenFeedsOptions, "bounds" | "checkMs" | "stallMs">
   /** Further parts of the HTTP surface, asked after those of the API. */
   readonly more?: readonly HttpDoor[]
 }
@@ -61,14 +65,16 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const failed = (path: string, requestId: string, cause: unknown) => events.requestFailed({ door: "rest", method: path, requestId, cause })
   const streams = new Map([[IngestService.method.publishStream, publishStreamOf({ entry, access, port: publish, events })]])
   assert(publicStreams.length === streams.size, "every stream of the contract is served")
-  let draining = false
+  const draining = new AbortController()
+  const openFeeds = new OpenFeeds({ ...options.feeds, draining: draining.signal, events })
+  const feeds = feedsOf({ entry, handlers, access, openFeeds })
   const doors = [
     publishDoor(entry, publish, publishBatch),
     dialectDoor({ entry, invokers, publish, probes: options.probes, dialects, root: options.rootDialect, failed }),
-    pagesDoor(options.probes, () => draining, failed),
+    pagesDoor(options.probes, () => draining.signal.aborted, failed),
     docsDoor(failed),
-    restDoor(invokers),
-    connectDoor(invokers),
+    restDoor(invokers, feeds),
+    connectDoor(invokers, feeds),
     ...(options.more ?? []),
   ]
   const http = await openHttpServer({
@@ -80,7 +86,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     graceMs: options.graceMs,
     requestTimeoutMs: options.requestTimeoutMs,
   })
-  const grpc = await openGrpcServer({ host, port: options.grpcPort, invokers, streams }).catch(async (error: unknown) => {
+  const grpc = await openGrpcServer({ host, port: options.grpcPort, invokers, feeds, streams }).catch(async (error: unknown) => {
     await http.close()
     throw error
   })
@@ -88,7 +94,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     httpPort: http.port,
     grpcPort: grpc.port,
     close: async () => {
-      draining = true
+      draining.abort()
       await Promise.all([http.close(), grpc.close()])
     },
   }

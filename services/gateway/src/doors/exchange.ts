@@ -85,6 +85,30 @@ export class Exchange implements Arrival {
     else this.response.end(body)
   }
 
+  /** Begins an answer that goes on for as long as it takes. Answers whether its body is wanted: not by HEAD, nor by a client that went away. */
+  begin(status: number, headers: Readonly<Record<string, string>>, opening: string): boolean {
+    if (this.response.destroyed) return false
+    this.response.on("error", () => undefined) // What is written to a client that goes away is lost, as it would be a moment later.
+    this.response.writeHead(status, { ...SECURITY_HEADERS, "x-request-id": this.requestId, ...headers })
+    this.response.flushHeaders()
+    if (opening !== "") this.response.write(opening)
+    return this.request.method !== "HEAD"
+  }
+
+  /** Resolves when the client has taken so much that more may follow; `undefined` = it may at once. Never, when the client goes away before. */
+  write(text: string): Promise<void> | undefined {
+    if (this.response.destroyed || this.response.write(text)) return undefined
+    return new Promise<void>((resolve) => this.response.once("drain", resolve))
+  }
+
+  /** Ends an answer that was begun. A client that does not take the rest of it in time is cut off. */
+  finish(closing: string, graceMs: number): void {
+    if (this.response.destroyed) return
+    const timer = setTimeout(() => this.response.destroy(), graceMs)
+    this.response.once("close", () => clearTimeout(timer))
+    this.response.end(closing)
+  }
+
   sendJson(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): void {
     this.send(status, { "content-type": "application/json", ...headers }, JSON.stringify(value))
   }

@@ -4,6 +4,7 @@ import { Server, ServerCredentials } from "@grpc/grpc-js"
 import { limits } from "@posthorn/core"
 import { HealthImplementation } from "grpc-health-check"
 import type { Invokers } from "./entry.ts"
+import type { Feeds } from "./feeds.ts"
 import { grpcDefinition, grpcImplementation, type Streams } from "./grpc-methods.ts"
 import { reflection } from "./grpc-reflection.ts"
 import { publicServices } from "./methods.ts"
@@ -19,6 +20,7 @@ export interface GrpcServerOptions {
   /** 0 = any free one. */
   readonly port: number
   readonly invokers: Invokers
+  readonly feeds: Feeds
   readonly streams: Streams
 }
 
@@ -36,7 +38,7 @@ export function newGrpcServer(): Server {
 }
 
 /** Opens the gRPC port: every service of the contract, health, and reflection. */
-export async function openGrpcServer({ host, port, invokers, streams }: GrpcServerOptions): Promise<GrpcServer> {
+export async function openGrpcServer({ host, port, invokers, feeds, streams }: GrpcServerOptions): Promise<GrpcServer> {
   const server = newGrpcServer()
   const underWay = new Set<Promise<void>>()
   const track = (call: Promise<void>) => {
@@ -44,7 +46,7 @@ export async function openGrpcServer({ host, port, invokers, streams }: GrpcServ
     void call.finally(() => underWay.delete(call))
   }
   const draining = new AbortController()
-  const work = { invokers, streams, draining: draining.signal, track }
+  const work = { invokers, feeds, streams, draining: draining.signal, track }
   for (const service of publicServices) server.addService(grpcDefinition(service.methods), grpcImplementation(service, work))
   const names = ["", ...publicServices.map((service) => service.typeName)]
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, "SERVING"])))

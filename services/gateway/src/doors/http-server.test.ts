@@ -134,3 +134,14 @@ test("more doors are asked last", async () => {
   expect((await own.rest("GET", "/more/of/it")).json).toBe("more")
   expect((await own.rest("GET", "/livez")).json).toEqual({ status: "ok" })
 })
+
+test("a connection over which nothing was ever asked does not hold up the end", async () => {
+  const own = await openTestDoors()
+  const { promise: closed, resolve } = Promise.withResolvers<void>()
+  const socket = connect(Number(new URL(own.url).port), "127.0.0.1")
+  socket.on("close", () => resolve()).on("error", () => undefined)
+  await own.rest("GET", "/livez")
+  const ended = own.close().then(() => "closed")
+  await closed
+  expect(await ended).toBe("closed")
+})

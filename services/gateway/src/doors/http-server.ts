@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
+import type { AddressInfo, Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { setTimeout as wait } from "node:timers/promises"
 import { limits, refuse, type Refusal } from "@posthorn/core"
@@ -46,6 +46,11 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
   })
   server.maxConnections = limits.CONNECTIONS_MAX
   server.maxRequestsPerSocket = limits.CONNECTION_REQUESTS_MAX
+  const sockets = new Set<Socket>()
+  server.on("connection", (socket) => {
+    sockets.add(socket)
+    socket.once("close", () => sockets.delete(socket))
+  })
   let draining = false
   const serve = (request: IncomingMessage, response: ServerResponse, refused?: Refusal): void => {
     if (draining) response.setHeader("connection", "close")
@@ -63,7 +68,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
     close: async () => {
       draining = true
       await grace(server, options.graceMs ?? limits.DRAIN_GRACE_MS)
-      await drain(server)
+      await drain(server, sockets)
     },
   }
 }
@@ -118,11 +123,16 @@ async function listen(server: Server, { host, port }: HttpServerOptions): Promis
   server.off("error", reject)
 }
 
-async function drain(server: Server): Promise<void> {
+async function drain(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   server.close(() => resolve())
+  // One over which nothing was ever asked does not count as idle.
+  const unused = [...sockets].filter(({ bytesRead }) => bytesRead === 0)
   // Closing sees to connections that are idle now; those whose answer is still to come are idle later.
-  const sweep = setInterval(() => server.closeIdleConnections(), limits.DRAIN_SWEEP_MS)
+  const sweep = setInterval(() => {
+    server.closeIdleConnections()
+    for (const socket of unused) if (socket.bytesRead === 0) socket.destroy()
+  }, limits.DRAIN_SWEEP_MS)
   const deadline = setTimeout(() => server.closeAllConnections(), limits.DRAIN_MS)
   await promise
   clearInterval(sweep)

@@ -1,4 +1,4 @@
-import type { DescMethodUnary, Message } from "@bufbuild/protobuf"
+import type { DescMethod, DescMethodUnary, Message } from "@bufbuild/protobuf"
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt"
 import { limits, refuse, type Refusal } from "@posthorn/core"
 import { IngestService } from "@posthorn/proto"
@@ -6,7 +6,7 @@ import type { Call, KeyedRequest } from "../call.ts"
 import { contentOf } from "../commands/keyed.ts"
 
 /** Whether a method is a command: it changes something, and is no publishing, which has idempotency keys of its own. */
-export const isCommand = ({ idempotency, parent }: DescMethodUnary): boolean =>
+export const isCommand = ({ idempotency, parent }: DescMethod): boolean =>
   idempotency !== MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS && parent.typeName !== IngestService.typeName
 
 const KEY = /^[\x20-\x7e]+$/

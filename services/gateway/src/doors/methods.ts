@@ -2,6 +2,7 @@ import {
   type DescFile,
   type DescMethod,
   type DescMethodBiDiStreaming,
+  type DescMethodServerStreaming,
   type DescMethodUnary,
   type DescService,
   getOption,
@@ -18,7 +19,10 @@ export const publicServices: readonly DescService[] = publicFiles.flatMap((file)
 /** Every method of the public contract that answers one request once. */
 export const publicMethods: readonly DescMethodUnary[] = publicServices.flatMap((service) => service.methods.filter(isUnary))
 
-/** The others. A stream has no route: HTTP/1.1 cannot carry one. */
+/** Those that answer one request with a stream of messages, at every door. */
+export const publicFeeds: readonly DescMethodServerStreaming[] = publicServices.flatMap((service) => service.methods.filter(isFeed))
+
+/** Those that stream in both directions. Such a stream has no route: HTTP/1.1 cannot carry one. */
 export const publicStreams: readonly DescMethodBiDiStreaming[] = publicServices.flatMap(streamsOf)
 
 /** The role that a method declares. Throws when it declares none: such a gateway must not start. */
@@ -32,14 +36,18 @@ function isUnary(method: DescMethod): method is DescMethodUnary {
   return method.methodKind === "unary"
 }
 
+function isFeed(method: DescMethod): method is DescMethodServerStreaming {
+  return method.methodKind === "server_streaming"
+}
+
 function isBidirectional(method: DescMethod): method is DescMethodBiDiStreaming {
   return method.methodKind === "bidi_streaming"
 }
 
 function streamsOf({ methods, typeName }: DescService): DescMethodBiDiStreaming[] {
   return methods.flatMap((method) => {
-    if (isUnary(method)) return []
-    if (!isBidirectional(method)) throw new Error(`${typeName}/${method.name} streams in one direction, which no door serves`)
+    if (isUnary(method) || isFeed(method)) return []
+    if (!isBidirectional(method)) throw new Error(`${typeName}/${method.name} takes a stream and answers once, which no door serves`)
     return method
   })
 }

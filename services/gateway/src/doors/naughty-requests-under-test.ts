@@ -70,8 +70,9 @@ function tameValue(field: DescField, place: string): JsonValue | undefined {
   if (kind === "string") return value.example[0] ?? ((value.minLen ?? 0n) > 0n ? "a" : undefined)
   if (kind === "int32" && value.greaterThan.case === "gte" && value.greaterThan.value > 0) return value.greaterThan.value
   if (kind === "enum" && value.notIn.includes(0) && field.fieldKind === "enum") return firstOther(field.enum, value.notIn)
-  if (rules.required && field.fieldKind === "message") return filled(field.message, { naughty: "", tame: everything }, `${place}.`)
-  return undefined
+  if (!rules.required || field.fieldKind !== "message") return undefined
+  if (field.message.typeName === "google.protobuf.Timestamp") return "2031-05-06T07:08:09Z"
+  return filled(field.message, { naughty: "", tame: everything }, `${place}.`)
 }
 
 const everything: ReadonlySet<string> = Object.assign(new Set<string>(), { has: () => true })

@@ -44,7 +44,7 @@ export function publishStreamOf({ entry, access, port, events }: PublishStreamOp
   return (arrival, stream, draining) =>
     entry.enter(OPERATION, arrival, (call) => {
       // What is told beside an answer would have to be told of every event: each refusal says by itself when to come again.
-      const own: Call = { ...call, tell: () => undefined }
+      const own = Object.create(call, { tell: { value: () => undefined } }) as Call
       /** One fault of the log fails many events; it is told once. */
       let told: unknown
       const failed = (cause: unknown): Refusal => {

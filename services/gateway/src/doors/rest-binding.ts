@@ -1,11 +1,21 @@
-import { type DescField, type DescMessage, type DescMethodUnary, getOption, hasOption } from "@bufbuild/protobuf"
+import {
+  type DescField,
+  type DescMessage,
+  type DescMethodServerStreaming,
+  type DescMethodUnary,
+  getOption,
+  hasOption,
+} from "@bufbuild/protobuf"
 import { assert } from "@posthorn/core"
 import { http, type HttpRule } from "@posthorn/proto"
 import { maskedResource } from "./request-rules.ts"
 
+/** What has routes: whatever takes one request. */
+export type RoutedMethod = DescMethodUnary | DescMethodServerStreaming
+
 /** One way to call a method over REST. */
-export interface Binding {
-  readonly method: DescMethodUnary
+export interface Binding<Method extends RoutedMethod = RoutedMethod> {
+  readonly method: Method
   readonly httpMethod: string
   readonly template: string
   /** Where the body goes: the whole request, one field of it, or nowhere. */
@@ -20,13 +30,13 @@ export interface Binding {
 }
 
 /** Every way that the annotations of a method give. Throws when it has none, or one in a form that is not served. */
-export function bindingsOf(method: DescMethodUnary): readonly Binding[] {
+export function bindingsOf<Method extends RoutedMethod>(method: Method): readonly Binding<Method>[] {
   assert(hasOption(method, http), `${method.parent.typeName}/${method.name} has no google.api.http`)
   const rule = getOption(method, http)
   return [rule, ...rule.additionalBindings].map((one) => bindingOf(method, one))
 }
 
-function bindingOf(method: DescMethodUnary, { pattern, body, responseBody }: HttpRule): Binding {
+function bindingOf<Method extends RoutedMethod>(method: Method, { pattern, body, responseBody }: HttpRule): Binding<Method> {
   const name = `${method.parent.typeName}/${method.name}`
   assert(pattern.case !== undefined && pattern.case !== "custom", `${name} has an HTTP method that is not served`)
   const replaces = pattern.case === "put"

@@ -5,11 +5,12 @@ import { wordOf } from "./enum-words.ts"
 
 /**
  * A message as REST shows it: every field, zero or not, in lowerCamelCase, and enums as short words. Left out are fields that can be absent and are,
- * and enums that say nothing. The items of a list leave out their own empty lists of messages too, because those are filled only in single reads.
+ * and enums that say nothing. The items of a list, and so what is `insideList`, leave out their own empty lists of messages too, because those are
+ * filled only in single reads.
  */
-export function restJson(desc: DescMessage, message: Message): JsonObject {
+export function restJson(desc: DescMessage, message: Message, insideList = false): JsonObject {
   const json = toJson(desc, message, { alwaysEmitImplicit: true, enumAsInteger: true }) as JsonObject
-  reword(reflect(desc, message), json, false)
+  reword(reflect(desc, message), json, insideList)
   return json
 }
 

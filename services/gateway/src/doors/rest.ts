@@ -1,37 +1,48 @@
-import type { JsonObject, Message } from "@bufbuild/protobuf"
+import type { DescMethodServerStreaming, DescMethodUnary, JsonObject, Message } from "@bufbuild/protobuf"
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect"
 import { assert, isRefusal, limits, type Refusal } from "@posthorn/core"
 import { EventService, type GetEventPayloadResponse } from "@posthorn/proto"
 import { readBody, refuseOtherThanJson } from "./body.ts"
 import type { Invoke, Invokers } from "./entry.ts"
 import type { Exchange, HttpDoor } from "./exchange.ts"
+import type { Feeds, ServeFeed } from "./feeds.ts"
 import { readJsonObject } from "./json-body.ts"
 import { type Binding, bindingsOf } from "./rest-binding.ts"
 import { restJson } from "./rest-encode.ts"
+import { answerFeed } from "./rest-feed.ts"
 import { requestOf } from "./rest-request.ts"
 import { RouteTable } from "./route-table.ts"
 
-interface Route {
-  readonly binding: Binding
+interface UnaryRoute {
+  readonly binding: Binding<DescMethodUnary>
   readonly invoke: Invoke
 }
 
-/** REST with JSON for every method of the contract, from its annotations. */
-export function restDoor(invokers: Invokers): HttpDoor {
-  const table = new RouteTable<Route>()
+interface FeedRoute {
+  readonly binding: Binding<DescMethodServerStreaming>
+  readonly serve: ServeFeed
+}
+
+/** REST with JSON for every method of the contract that takes one request, from its annotations. */
+export function restDoor(invokers: Invokers, feeds: Feeds): HttpDoor {
+  const table = new RouteTable<UnaryRoute | FeedRoute>()
   for (const [method, invoke] of invokers) {
     for (const binding of bindingsOf(method)) table.add(binding.httpMethod, binding.template, { binding, invoke })
+  }
+  for (const [method, serve] of feeds) {
+    for (const binding of bindingsOf(method)) table.add(binding.httpMethod, binding.template, { binding, serve })
   }
   return (exchange) => {
     const found = table.find(exchange.method, exchange.path)
     if (found === undefined) return false
     if ("allow" in found) exchange.refuseMethod(found.allow)
+    else if ("serve" in found.target) void answerFeed(exchange, found.target, found.variables)
     else void answer(exchange, found.target, found.variables)
     return true
   }
 }
 
-async function answer(exchange: Exchange, { binding, invoke }: Route, variables: ReadonlyMap<string, string>): Promise<void> {
+async function answer(exchange: Exchange, { binding, invoke }: UnaryRoute, variables: ReadonlyMap<string, string>): Promise<void> {
   const result = await invoke(exchange, async () => {
     const body = binding.body === undefined ? undefined : await readObject(exchange)
     if (isRefusal(body)) return body

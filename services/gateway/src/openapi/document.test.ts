@@ -1,11 +1,12 @@
 import { Validator } from "@seriousme/openapi-schema-validator"
 import { expect, test } from "vitest"
-import { publicMethods, roleOf } from "../doors/methods.ts"
+import { publicFeeds, publicMethods, roleOf } from "../doors/methods.ts"
 import { bindingsOf } from "../doors/rest-binding.ts"
 import { openApiDocument } from "./document.ts"
 import { otherPaths } from "./other-paths.ts"
 
 const document = openApiDocument()
+const routed = [...publicMethods, ...publicFeeds]
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ route: `${method.toUpperCase()} ${path}`, operation })),
 )
@@ -18,7 +19,7 @@ test("the description keeps the rules of OpenAPI 3.1, and every reference in it 
 })
 
 test("every route of the contract is described, and nothing else but the ingest address and the pages", () => {
-  const routes = publicMethods.flatMap(bindingsOf).map(({ httpMethod, template }) => `${httpMethod} ${anonymous(template)}`)
+  const routes = routed.flatMap((method) => bindingsOf(method)).map(({ httpMethod, template }) => `${httpMethod} ${anonymous(template)}`)
   const others = Object.entries(otherPaths).flatMap(([path, methods]) =>
     Object.keys(methods as object).map((method) => `${method.toUpperCase()} ${anonymous(path)}`),
   )
@@ -30,8 +31,8 @@ test("every operation has a name of its own, a summary, and the role that its me
   expect(new Set(ids).size).toBe(ids.length)
   expect(operations.filter(({ operation }) => !operation["summary"]).map(({ route }) => route)).toEqual([])
   const roles = operations.filter(({ operation }) => operation["x-required-role"] !== undefined)
-  expect(roles).toHaveLength(publicMethods.flatMap(bindingsOf).length)
-  expect(publicMethods.every((method) => roleOf(method) > 0)).toBe(true)
+  expect(roles).toHaveLength(routed.flatMap((method) => bindingsOf(method)).length)
+  expect(routed.every((method) => roleOf(method) > 0)).toBe(true)
 })
 
 test("every schema is referred to", () => {

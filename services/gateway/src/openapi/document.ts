@@ -1,5 +1,5 @@
 import { VERSION } from "@posthorn/core"
-import { publicMethods, publicServices } from "../doors/methods.ts"
+import { publicFeeds, publicMethods, publicServices } from "../doors/methods.ts"
 import { bindingsOf } from "../doors/rest-binding.ts"
 import { cloudEventSchemas } from "./cloud-events.ts"
 import { saidOf } from "./contract-words.ts"
@@ -7,7 +7,7 @@ import type { Schema } from "./field-rules.ts"
 import { MessageSchemas } from "./message-schemas.ts"
 import { operationOf, tagOf } from "./operations.ts"
 import { otherPaths } from "./other-paths.ts"
-import { errorSchema, headerComponents, refusalComponents } from "./responses.ts"
+import { errorSchema, headerComponents, refusalComponents, streamErrorSchema } from "./responses.ts"
 
 const ABOUT = `Multi-tenant webhook delivery: publish an event, and it is delivered, signed and with retries, to every subscription that wants it.
 
@@ -27,7 +27,7 @@ export interface OpenApi {
 export function openApiDocument(): OpenApi {
   const schemas = new MessageSchemas()
   const paths: Record<string, Record<string, Schema>> = {}
-  for (const each of publicMethods) {
+  for (const each of [...publicMethods, ...publicFeeds]) {
     for (const [at, binding] of bindingsOf(each).entries()) {
       const { path, method, operation } = operationOf(binding, at, schemas)
       paths[path] = { ...paths[path], [method]: operation }
@@ -45,7 +45,7 @@ export function openApiDocument(): OpenApi {
       securitySchemes: { key: { type: "http", scheme: "bearer", description: "The operator's key, or one of an application." } },
       headers: headerComponents,
       responses: refusalComponents,
-      schemas: sorted({ Error: errorSchema, ...cloudEventSchemas, ...schemas.components }),
+      schemas: sorted({ Error: errorSchema, StreamError: streamErrorSchema, ...cloudEventSchemas, ...schemas.components }),
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { DescField, DescMessage, DescMethodUnary, DescService } from "@bufbuild/protobuf"
+import type { DescField, DescMessage, DescService } from "@bufbuild/protobuf"
 import { FieldMaskSchema } from "@bufbuild/protobuf/wkt"
 import { limits } from "@posthorn/core"
 import { EventService, IngestService, RoleSchema } from "@posthorn/proto"
@@ -6,8 +6,9 @@ import { wordOf } from "../doors/enum-words.ts"
 import { isCommand } from "../doors/keyed-request.ts"
 import { roleOf } from "../doors/methods.ts"
 import { maskedResource } from "../doors/request-rules.ts"
-import type { Binding } from "../doors/rest-binding.ts"
+import type { Binding, RoutedMethod } from "../doors/rest-binding.ts"
 import { etagPlace, isParameter } from "../doors/rest-request.ts"
+import { resumeFieldOf } from "../doors/resume-field.ts"
 import { cloudEventContent } from "./cloud-events.ts"
 import { saidOfField, saidOfMethod } from "./contract-words.ts"
 import { keywordsOf, neededFields, type Schema } from "./field-rules.ts"
@@ -46,7 +47,7 @@ export function operationOf(binding: Binding, at: number, schemas: MessageSchema
         [status]: answerOf(binding, schemas),
         ...refusalsOf({
           body: body !== undefined,
-          finds: method.input.fields.some(({ name }) => name.endsWith("_id")),
+          finds: namesSomething(method.input),
           changes: httpMethod !== "GET",
           payload: method === IngestService.method.publish,
         }),
@@ -59,12 +60,16 @@ export const tagOf = ({ name }: DescService): string => name.replace(/Service$/,
 
 const firstSentence = (text: string): string => (text.replaceAll("\n", " ").split(/(?<=[a-z`)])\. /, 1)[0] ?? "").replace(/\.$/, "")
 
+/** Whether a request, or a filter in it, names something by its id. */
+const namesSomething = ({ fields }: DescMessage): boolean =>
+  fields.some(({ name, message }) => name.endsWith("_id") || (name === "filter" && message !== undefined && namesSomething(message)))
+
 function variablesOf({ method, template }: Binding): ReadonlySet<DescField> {
   const names = [...template.matchAll(/\{([a-z_]+)/g)].map(([, name]) => name)
   return new Set(method.input.fields.filter(({ name }) => names.includes(name)))
 }
 
-function jsonNameOf({ input }: DescMethodUnary, name: string): string {
+function jsonNameOf({ input }: RoutedMethod, name: string): string {
   return input.fields.find((field) => field.name === name)?.jsonName ?? name
 }
 
@@ -100,6 +105,13 @@ function headerParameters({ method }: Binding): Schema[] {
         "The etag of the state that is meant to change, in quotes; the request is refused with 409 when it is another one by now.",
       schema: { type: "string" },
     })
+  if (method.methodKind === "server_streaming")
+    parameters.push({
+      name: "Last-Event-ID",
+      in: "header",
+      description: `What browsers send when they open a stream again: stands for \`${resumeFieldOf(method).jsonName}\`.`,
+      schema: { type: "string" },
+    })
   const key = method.input.fields.find(({ name }) => name === "idempotency_key")
   const description =
     key === undefined
@@ -120,7 +132,7 @@ function bodySchema({ body, method, mask }: Binding, schemas: MessageSchemas, va
     : schemas.objectOf(method.input, purpose, new Set([...variables].map(({ name }) => name)))
 }
 
-function contentOf(method: DescMethodUnary, body: Schema): Schema {
+function contentOf(method: RoutedMethod, body: Schema): Schema {
   return { "application/json": { schema: body }, ...(method === IngestService.method.publish ? cloudEventContent : {}) }
 }
 
@@ -134,13 +146,23 @@ function answerOf({ method, answered, status }: Binding, schemas: MessageSchemas
   const description = status === 201 ? "Created." : status === 202 ? "Accepted: the log has it." : "Done."
   if (method === EventService.method.getEventPayload)
     return { description: "The payload as it was received.", ...answerHeaders([]), content: UNKNOWN_BODY }
+  if (method.methodKind === "server_streaming")
+    return { description: STREAM, ...answerHeaders([]), content: streamContent(method, schemas) }
   const message = answered?.message ?? method.output
   const etag = answered !== undefined && "etag" in message.field ? ["ETag"] : []
   return { description, ...answerHeaders(etag), content: { "application/json": { schema: answerSchema(method, message, schemas) } } }
 }
 
+const STREAM =
+  "A stream: an object a line, or server-sent events with the same as data when the request accepts `text/event-stream`. What goes wrong after the beginning is its last line, `{error}`."
+
+function streamContent({ output }: RoutedMethod, schemas: MessageSchemas): Schema {
+  const line = { anyOf: [schemas.refTo(output, "answer"), { $ref: "#/components/schemas/StreamError" }] }
+  return { "application/x-ndjson": { schema: line }, "text/event-stream": { schema: { type: "string" } } }
+}
+
 /** Publishing a batch of CloudEvents is answered as publishing a batch. */
-function answerSchema(method: DescMethodUnary, message: DescMessage, schemas: MessageSchemas): Schema {
+function answerSchema(method: RoutedMethod, message: DescMessage, schemas: MessageSchemas): Schema {
   const schema = schemas.refTo(message, "answer")
   return method === IngestService.method.publish
     ? { anyOf: [schema, schemas.refTo(IngestService.method.publishBatch.output, "answer")] }

@@ -84,6 +84,13 @@ export const errorSchema: Schema = {
   required: ["code", "message", "details", "requestId"],
 }
 
+export const streamErrorSchema: Schema = {
+  type: "object",
+  description: "The last line of a stream that ended before its time.",
+  properties: { error: { $ref: "#/components/schemas/Error" } },
+  required: ["error"],
+}
+
 const HEADERS: Readonly<Record<string, Schema>> = {
   "X-Request-Id": {
     description: "The caller's own `X-Request-Id` when it is short and plain, otherwise a new one.",

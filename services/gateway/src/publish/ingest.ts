@@ -32,9 +32,10 @@ export const createIngest =
     // One sender may give one id to what it sends to two subscriptions.
     const key = sender.key === "" ? "" : `ingest/${id}/${sender.key}`
     const eventId = key === "" || sender.explicit ? newId("event") : keyedEventIdOf(applicationId, key)
+    const retentionHours = config.table.retentionHoursOf(applicationId)
     const event = acceptEvent(
       { ...inputOf(request, sender.key), applicationId, type: sender.type, occurredAtMs: sender.occurredAtMs },
-      { eventId, nowMs: nowMs(), wallMs: wallMs(), configPosition: config.position, onlySubscriptionId: id },
+      { eventId, nowMs: nowMs(), wallMs: wallMs(), configPosition: config.position, retentionHours, onlySubscriptionId: id },
     )
     if (isRefusal(event)) return event
     const judged = context.payloads.judge(event, 0)

@@ -131,12 +131,15 @@ test("after a crash between claim and log the event is appended, once, as of the
   const key = newKey()
   const claimedAtMs = Date.now() - 60_000
   const event = eventOf(key)
-  await installation.store.claim({ applicationId: APPLICATION, key, eventId: event.eventId, bodyHash: bodyHash(event), claimedAtMs })
+  const claim = { applicationId: APPLICATION, key, eventId: event.eventId, bodyHash: bodyHash(event), claimedAtMs, retentionHours: 48 }
+  await installation.store.claim(claim)
   const { accept, waitedMs } = acceptance()
   expect(await accept(key)).toMatchObject({ eventId: event.eventId })
   expect(waitedMs()).toBe(0)
   const found = await inLog(event.eventId)
   expect(found.map((each) => timestampMs(each.acceptedAt!))).toEqual([claimedAtMs])
+  // Rows are kept by it: what may be there twice has to be the same in both.
+  expect(found.map((each) => each.retentionHours)).toEqual([48])
 })
 
 test("a claim keeps its event's id for whoever takes it up, and a key whose claim is forgotten is a new event", async () => {

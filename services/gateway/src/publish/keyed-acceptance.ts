@@ -64,8 +64,8 @@ export class KeyedAcceptance {
   async #settle(keyed: KeyedEvent, hash: Buffer): Promise<Accepted | Refusal> {
     const { event, key } = keyed
     assert(event.acceptedAt, "an accepted event has a time")
-    const { applicationId, eventId } = event
-    const claim: Claim = { applicationId, key, eventId, bodyHash: hash, claimedAtMs: timestampMs(event.acceptedAt) }
+    const { applicationId, eventId, retentionHours } = event
+    const claim: Claim = { applicationId, key, eventId, bodyHash: hash, claimedAtMs: timestampMs(event.acceptedAt), retentionHours }
     try {
       const earlier = await this.#settled(claim)
       if (earlier === "new") return await this.#append(keyed, claim)
@@ -101,9 +101,10 @@ export class KeyedAcceptance {
     const { eventId } = earlier
     const seen = await this.#context.reader.getEvent({ applicationId }, eventId)
     if (seen === undefined) {
-      // With the id and the time of the claim it is the same event, should the view come to see both.
+      // With the id, the time and the retention of the claim it is the same event, should the view come to see both.
       event.eventId = eventId
       event.acceptedAt = timestampFromMs(earlier.claimedAtMs)
+      event.retentionHours = earlier.retentionHours
       return this.#append(keyed, claim)
     }
     await this.#remember(claim)

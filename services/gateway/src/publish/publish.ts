@@ -22,7 +22,8 @@ export const createPublish =
     const input = { ...given, applicationId }
     const key = idempotencyKeyOf(input)
     const eventId = newId("event")
-    const event = acceptEvent(input, { eventId, nowMs: nowMs(), wallMs: wallMs(), configPosition: config.position })
+    const retentionHours = config.table.retentionHoursOf(applicationId)
+    const event = acceptEvent(input, { eventId, nowMs: nowMs(), wallMs: wallMs(), configPosition: config.position, retentionHours })
     if (isRefusal(event)) return event
     const judged = context.payloads.judge(event, input.typeVersion ?? 0)
     const misfit = judged && (await judged)

@@ -1,6 +1,7 @@
 import type { JsonValue } from "@bufbuild/protobuf"
 import { assert, jsonOf, limits, type Violation } from "@posthorn/core"
 import { compileSchema, type CheckPayload } from "./compile-schema.ts"
+import { type AnswerBatch, type QuestionBatch, questionAt } from "./question-batch.ts"
 
 /** What is asked of the thread. */
 export type Question =
@@ -8,7 +9,7 @@ export type Question =
   | { readonly kind: "payload"; readonly key: number; readonly schema: string; readonly payload: Uint8Array }
 
 /** Faults of the schema, or violations of the payload. */
-export type Answer = readonly Violation[]
+export type Violations = readonly Violation[]
 
 interface Compiled {
   readonly check: CheckPayload
@@ -21,7 +22,24 @@ export class CompiledSchemas {
   readonly #compiled = new Map<number, Compiled>()
   #bytes = 0
 
-  answer(question: Question): Answer {
+  /**
+   * Answers questions in their order until `SCHEMA_BATCH_MS` have passed, one at least. Whoever ends it early finds in `at` the number of the
+   * question that it was at.
+   */
+  answerAll(batch: QuestionBatch, at: Int32Array): AnswerBatch {
+    const untilMs = performance.now() + limits.SCHEMA_BATCH_MS
+    const violations = new Map<number, Violations>()
+    let done = 0
+    do {
+      Atomics.store(at, 0, done)
+      const found = this.answer(questionAt(batch, done))
+      if (found.length > 0) violations.set(done, found)
+      done++
+    } while (done < batch.keys.length && performance.now() < untilMs)
+    return { done, violations }
+  }
+
+  answer(question: Question): Violations {
     if (question.kind === "payload") return this.#violations(question)
     const compiled = compileSchema(JSON.parse(question.schema) as JsonValue)
     return typeof compiled === "function" ? [] : compiled
@@ -32,7 +50,7 @@ export class CompiledSchemas {
     return this.#compiled.size
   }
 
-  #violations({ key, schema, payload }: Question & { readonly kind: "payload" }): Answer {
+  #violations({ key, schema, payload }: Question & { readonly kind: "payload" }): Violations {
     const value = jsonOf(payload)
     if (value === undefined) return [{ field: "data", reason: "must be JSON in UTF-8, as its content type says" }]
     try {

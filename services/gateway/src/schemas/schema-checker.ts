@@ -1,14 +1,13 @@
-import { once } from "node:events"
-import { setImmediate as nextTurn } from "node:timers/promises"
 import { Worker } from "node:worker_threads"
-import { limits, type Violation } from "@posthorn/core"
-import type { Answer, Question } from "./compiled-schemas.ts"
+import { limits } from "@posthorn/core"
+import type { Question, Violations } from "./compiled-schemas.ts"
+import { type AnswerBatch, packQuestions } from "./question-batch.ts"
 
 /**
  * What came of a question. Without an answer: `overrun`, it took too long; `resting`, the application had one that did, or has too many that
  * wait; `unavailable`, the thread does not start.
  */
-export type Outcome = { readonly violations: readonly Violation[] } | "overrun" | "resting" | "unavailable"
+export type Outcome = { readonly violations: Violations } | "overrun" | "resting" | "unavailable"
 
 interface Waiting {
   readonly applicationId: string
@@ -25,8 +24,9 @@ export interface SchemaCheckerOptions {
 }
 
 /**
- * Compiles schemas and checks payloads in a thread of its own, one at a time, with a deadline. Applications take turns, and one whose question
- * overran rests for a while, so that nobody waits long for what others make expensive. The thread starts with the first question.
+ * Compiles schemas and checks payloads in a thread of its own, with a deadline for each. What is asked while the thread is at work goes to it together.
+ * Applications take turns, and one whose question overran rests for a while, so that nobody waits long for what others make expensive. The
+ * thread starts with the first question.
  */
 export class SchemaChecker {
   readonly #options: SchemaCheckerOptions
@@ -36,7 +36,10 @@ export class SchemaChecker {
   readonly #resting = new Map<string, number>()
   #waiting = 0
   #running = false
+  #stopped = false
   #worker: Worker | undefined
+  /** The number of the question in its batch that the thread is at: shared with it. */
+  readonly #at = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
 
   constructor(options: SchemaCheckerOptions) {
     this.#options = options
@@ -56,6 +59,7 @@ export class SchemaChecker {
 
   /** What still waits is answered as unavailable. */
   async stop(): Promise<void> {
+    this.#stopped = true
     for (const queue of this.#queues.values()) for (const { resolve } of queue.splice(0)) resolve("unavailable")
     this.#queues.clear()
     await this.#end()
@@ -63,13 +67,25 @@ export class SchemaChecker {
 
   async #runAll(): Promise<void> {
     this.#running = true
-    for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      const { applicationId, question, resolve } = next
-      const outcome = this.#rests(applicationId) ? "resting" : await this.#put(question)
-      if (outcome === "overrun") this.#rest(applicationId)
-      resolve(outcome)
-    }
+    for (let batch = this.#take(); batch.length > 0; batch = this.#take()) await this.#put(batch)
     this.#running = false
+  }
+
+  /** Questions in turn, within bounds; one at least when there is any. */
+  #take(): readonly Waiting[] {
+    const batch: Waiting[] = []
+    let bytes = 0
+    while (batch.length < limits.SCHEMA_BATCH_MAX && bytes < limits.SCHEMA_BATCH_BYTES_MAX) {
+      const next = this.#next()
+      if (next === undefined) break
+      if (this.#rests(next.applicationId)) {
+        next.resolve("resting")
+        continue
+      }
+      batch.push(next)
+      bytes += next.question.kind === "payload" ? next.question.payload.length : 0
+    }
+    return batch
   }
 
   /** Of the application whose turn it is, which then goes to the end of the line. */
@@ -84,20 +100,50 @@ export class SchemaChecker {
     return next
   }
 
-  async #put(question: Question): Promise<Outcome> {
-    const worker = (this.#worker ??= await this.#start())
-    if (worker === undefined) return "unavailable"
-    post(worker, question)
-    const violations = await answerOf(worker, this.#options.checkMs ?? limits.SCHEMA_CHECK_MS)
-    if (violations !== undefined) return { violations }
+  async #put(batch: readonly Waiting[]): Promise<void> {
+    const worker = this.#stopped ? undefined : (this.#worker ??= await this.#start())
+    if (worker === undefined) {
+      for (const { resolve } of batch) resolve("unavailable")
+      return
+    }
+    const packed = packQuestions(batch.map(({ question }) => question))
+    worker.postMessage(packed, [packed.bytes.buffer])
+    const checkMs = this.#options.checkMs ?? limits.SCHEMA_CHECK_MS
+    const answers = await answerOf(worker, checkMs + limits.SCHEMA_BATCH_MS)
+    if (answers === undefined) return this.#overrun(batch)
+    for (const [at, { resolve }] of batch.slice(0, answers.done).entries()) resolve({ violations: answers.violations.get(at) ?? [] })
+    this.#putBack(batch.slice(answers.done))
+  }
+
+  /** One question is to blame; the others are asked again. */
+  async #overrun(batch: readonly Waiting[]): Promise<void> {
+    const blamed = batch[Atomics.load(this.#at, 0)]
     await this.#end()
-    return "overrun"
+    if (blamed !== undefined) {
+      this.#rest(blamed.applicationId)
+      blamed.resolve("overrun")
+    }
+    this.#putBack(batch.filter((each) => each !== blamed))
+  }
+
+  /** To the front of the line, in the order in which they were taken. */
+  #putBack(batch: readonly Waiting[]): void {
+    if (batch.length === 0) return
+    const queues = new Map(this.#queues)
+    this.#queues.clear()
+    for (const [applicationId, again] of Map.groupBy(batch, (each) => each.applicationId)) {
+      this.#queues.set(applicationId, [...again, ...(queues.get(applicationId) ?? [])])
+      queues.delete(applicationId)
+    }
+    for (const [applicationId, queue] of queues) this.#queues.set(applicationId, queue)
+    this.#waiting += batch.length
   }
 
   async #start(): Promise<Worker | undefined> {
     // Beside this file, with the same ending: `.ts` in the sources, `.js` when built.
     const worker = new Worker(new URL(import.meta.url.replace("schema-checker", "schema-thread")), {
       env: {},
+      workerData: this.#at,
       resourceLimits: { maxOldGenerationSizeMb: limits.SCHEMA_THREAD_MIB_MAX },
     })
     worker.on("error", (cause) => this.#options.onThreadFault(cause))
@@ -126,31 +172,16 @@ export class SchemaChecker {
   }
 }
 
-/** A payload lies in the bytes of the request that it came in, which would all go along: it is copied out of them. */
-function post(worker: Worker, question: Question): void {
-  const payload = question.kind === "payload" ? new Uint8Array(question.payload) : undefined
-  worker.postMessage(payload ? { ...question, payload } : question, payload ? [payload.buffer] : [])
-}
-
 /** The next message of a thread; `undefined` when it ends or the time is over. */
-async function answerOf(worker: Worker, timeMs: number): Promise<Answer | undefined> {
-  const over = new AbortController()
-  const timer = setTimeout(() => {
-    // This process may have been busy itself: an answer that waits to be read counts.
-    void nextTurn()
-      .then(() => nextTurn())
-      .then(() => over.abort())
-  }, timeMs)
-  const { signal } = over
-  try {
-    const [answer] = (await Promise.race([once(worker, "message", { signal }), once(worker, "exit", { signal }).then(() => [])])) as [
-      Answer?,
-    ]
-    return answer
-  } catch {
-    return undefined // Aborted by the timer, or the thread has failed, which is told elsewhere.
-  } finally {
-    clearTimeout(timer)
-    over.abort()
-  }
+async function answerOf(worker: Worker, timeMs: number): Promise<AnswerBatch | undefined> {
+  const { promise, resolve } = Promise.withResolvers<AnswerBatch | undefined>()
+  const over = (): void => resolve(undefined)
+  // This process may have been busy itself: an answer that waits to be read counts.
+  const timer = setTimeout(() => setImmediate(() => setImmediate(over)), timeMs)
+  // One that has failed, which is told elsewhere, exits too.
+  worker.once("message", resolve).once("exit", over)
+  const answers = await promise
+  clearTimeout(timer)
+  worker.off("message", resolve).off("exit", over)
+  return answers
 }

@@ -2,10 +2,11 @@ import { create, toBinary } from "@bufbuild/protobuf"
 import { timestampFromMs } from "@bufbuild/protobuf/wkt"
 import { DeadLetterRecordSchema, type Task } from "@posthorn/proto"
 import type { OpenDeadLetter } from "@posthorn/store"
-import type { TaskContext } from "./task-context.ts"
+import { Left } from "./left.ts"
+import type { LettersDone, TaskContext } from "./task-context.ts"
 
-/** Takes dead letters off the list for good; answers how many. */
-export async function discard({ log, nowMs, events }: TaskContext, task: Task, letters: readonly OpenDeadLetter[]): Promise<number> {
+/** Takes dead letters off the list for good. */
+export async function discard({ log, nowMs, events }: TaskContext, task: Task, letters: readonly OpenDeadLetter[]): Promise<LettersDone> {
   const deadAt = timestampFromMs(nowMs())
   const { id: taskId, reason } = task
   await log.append(
@@ -17,5 +18,5 @@ export async function discard({ log, nowMs, events }: TaskContext, task: Task, l
     "bulk",
   )
   events.taskAdvanced(taskId, "discard", letters.length)
-  return letters.length
+  return { done: letters.length, left: new Left() }
 }

@@ -1,24 +1,31 @@
 import { create } from "@bufbuild/protobuf"
 import { decideRequeue } from "@posthorn/core"
 import { decode, type LogReader } from "@posthorn/log"
-import { ActorSchema, DeadLetterRecordSchema, type DeliveryDue, type Task } from "@posthorn/proto"
+import { ActorSchema, DeadLetterRecordSchema, TaskLeftReason, type DeliveryDue, type Task } from "@posthorn/proto"
 import type { OpenDeadLetter } from "@posthorn/store"
 import { appendRequeued } from "../commands/append-requeued.ts"
-import type { TaskContext } from "./task-context.ts"
+import { Left } from "./left.ts"
+import type { LettersDone, TaskContext } from "./task-context.ts"
 
 /**
- * Begins a new round of each delivery, in the lower class; answers of how many. Dead letters of subscriptions that nothing may be sent to stay
+ * Begins a new round of each delivery, in the lower class. Dead letters of subscriptions that nothing may be sent to stay
  * open, for when they are enabled again; those that the log has let go cannot be sent.
  */
 export async function redrive(
   { log, config, nowMs, events }: TaskContext,
   task: Task,
   letters: readonly OpenDeadLetter[],
-): Promise<number> {
-  const wanted = letters.filter(({ delivery }) => config.table.subscription(delivery.subscriptionId)?.subscription.enabled === true)
+): Promise<LettersDone> {
+  const left = new Left()
+  const wanted = letters.filter(({ delivery }) => {
+    const enabled = config.table.subscription(delivery.subscriptionId)?.subscription.enabled
+    if (enabled !== true) left.add(enabled === undefined ? TaskLeftReason.DELETED : TaskLeftReason.DISABLED)
+    return enabled === true
+  })
   const dues = await lastTries(log, wanted)
+  left.add(TaskLeftReason.GONE, wanted.length - dues.length)
   if (dues.length < wanted.length) events.deadLettersGone(task.id, wanted.length - dues.length)
-  if (dues.length === 0) return 0
+  if (dues.length === 0) return { done: 0, left }
   const actor = create(ActorSchema, { id: task.id })
   const how = { nowMs: nowMs(), configPosition: config.position, actor, taskId: task.id }
   await appendRequeued(
@@ -26,7 +33,7 @@ export async function redrive(
     dues.map((due) => decideRequeue(due, how)),
   )
   events.taskAdvanced(task.id, "redrive", dues.length)
-  return dues.length
+  return { done: dues.length, left }
 }
 
 /** The tries that dead letters are about, as the log has them. */

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises"
 import { limits, type EntityChange } from "@posthorn/core"
-import { TaskProgress } from "@posthorn/proto"
+import { TaskKind, TaskProgress } from "@posthorn/proto"
+import { runReplay } from "./run-replay.ts"
 import { runTask } from "./run-task.ts"
 import type { TaskContext } from "./task-context.ts"
 
@@ -71,10 +72,14 @@ export class TaskRunner {
 
   async #work(id: string, signal: AbortSignal): Promise<void> {
     const { config, store, events } = this.#context
-    const task = config.table.task(id)?.task
-    if (task === undefined) return
     try {
-      await store.exclusively(`task/${id}`, (held) => runTask(this.#context, task, held), signal)
+      const work = async (held: AbortSignal): Promise<void> => {
+        // As it is now that nobody else works at it.
+        const task = config.table.task(id)?.task
+        if (task?.state !== TaskProgress.RUNNING) return
+        await (task.kind === TaskKind.REPLAY ? runReplay : runTask)(this.#context, task, held)
+      }
+      await store.exclusively(`task/${id}`, work, signal)
     } catch (cause) {
       events.taskInterrupted(id, cause)
     }

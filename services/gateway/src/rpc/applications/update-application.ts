@@ -22,7 +22,7 @@ export const updateApplication =
     const applicationId = applicationOf(table, call.caller, request.applicationId)
     if (isRefusal(applicationId)) return applicationId
     const paths = updateMask?.paths ?? []
-    const refused = keepLimit(table.application(applicationId)?.application, { application, paths, caller: call.caller })
+    const refused = keepLimits(table.application(applicationId)?.application, { application, paths, caller: call.caller })
     if (refused) return refused
     const command = { applicationId, application, paths }
     const done = await changeConfig(context, call, (change) => decideUpdateApplication(table, command, change))
@@ -37,19 +37,32 @@ interface Wanted {
   readonly caller: Caller
 }
 
-/** What an application may publish is for the operator to say. Whoever sends all that was read back, or leaves the limit out of it, changes nothing of it. */
-function keepLimit(current: Application | undefined, { application, paths, caller }: Wanted): Refusal | undefined {
+/**
+ * What an application may publish, and how long it is kept, is for the operator to say. Whoever sends all that was read back, or leaves these out of it,
+ * changes nothing of them.
+ */
+function keepLimits(current: Application | undefined, { application, paths, caller }: Wanted): Refusal | undefined {
   if (caller.role === Role.OPERATOR) return undefined
-  const kept = current?.ingestRateLimit
-  const named = paths.some((path) => path.split(".")[0] === "ingest_rate_limit")
-  const wanted = application.ingestRateLimit ?? (named ? undefined : kept)
-  if ((named || paths.length === 0) && !same(kept, wanted)) {
-    const details = [{ field: "application.ingest_rate_limit", reason: "is set by the operator alone" }]
-    return refuse("permission_denied", "The API key may not change the ingest limit.", { details })
-  }
-  if (kept !== undefined) application.ingestRateLimit = kept
+  const changes = (field: string, same: boolean): boolean =>
+    !same && (paths.length === 0 || paths.some((path) => path.split(".")[0] === field))
+  const rateLimit = wantedOf(application.ingestRateLimit, current?.ingestRateLimit, paths)
+  if (changes("ingest_rate_limit", sameRate(current?.ingestRateLimit, rateLimit)))
+    return operatorsAlone("ingest_rate_limit", "the ingest limit")
+  const hours = wantedOf(application.retentionHours || undefined, current?.retentionHours, paths) ?? 0
+  if (changes("retention_hours", (current?.retentionHours ?? 0) === hours)) return operatorsAlone("retention_hours", "the retention")
+  if (current?.ingestRateLimit !== undefined) application.ingestRateLimit = current.ingestRateLimit
+  application.retentionHours = current?.retentionHours ?? 0
   return undefined
 }
 
-const same = (one: RateLimit | undefined, other: RateLimit | undefined): boolean =>
+/** A field that is absent is left as it is by a request that names none. */
+const wantedOf = <Value>(given: Value | undefined, current: Value | undefined, paths: readonly string[]): Value | undefined =>
+  given ?? (paths.length === 0 ? current : undefined)
+
+const operatorsAlone = (field: string, what: string): Refusal =>
+  refuse("permission_denied", `The API key may not change ${what}.`, {
+    details: [{ field: `application.${field}`, reason: "is set by the operator alone" }],
+  })
+
+const sameRate = (one: RateLimit | undefined, other: RateLimit | undefined): boolean =>
   one === undefined || other === undefined ? one === other : equals(RateLimitSchema, one, other)

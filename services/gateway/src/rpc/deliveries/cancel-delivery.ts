@@ -6,7 +6,7 @@ import type { Handler } from "../../call.ts"
 import { deliveryDeed, once } from "../../commands/once.ts"
 import { hasMoved, shownAfter } from "../../commands/shown-after.ts"
 import type { RpcContext } from "../rpc-context.ts"
-import { withPause } from "../subscriptions/with-pause.ts"
+import { withStory } from "./with-story.ts"
 
 export const cancelDelivery =
   (context: RpcContext): Handler<typeof DeliveryService.method.cancelDelivery> =>
@@ -28,5 +28,6 @@ export const cancelDelivery =
     }
     const shown = await once(context, call, deliveryDeed(delivery, act))
     if (isRefusal(shown)) return shown
-    return create(CancelDeliveryResponseSchema, { delivery: withPause(config.table, shown) })
+    const [told] = await withStory(context, [shown])
+    return create(CancelDeliveryResponseSchema, told ? { delivery: told } : {})
   }

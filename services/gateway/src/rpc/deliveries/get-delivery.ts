@@ -4,13 +4,15 @@ import { GetDeliveryResponseSchema, type DeliveryService } from "@posthorn/proto
 import { tenancyOf } from "../../access/tenancy.ts"
 import type { Handler } from "../../call.ts"
 import type { RpcContext } from "../rpc-context.ts"
-import { withPause } from "../subscriptions/with-pause.ts"
+import { withStory } from "./with-story.ts"
 
 export const getDelivery =
-  ({ config, reader }: RpcContext): Handler<typeof DeliveryService.method.getDelivery> =>
+  (context: RpcContext): Handler<typeof DeliveryService.method.getDelivery> =>
   async ({ deliveryId }, call) => {
-    const tenancy = tenancyOf(config.table, call.caller)
+    const tenancy = tenancyOf(context.config.table, call.caller)
     if (isRefusal(tenancy)) return tenancy
-    const delivery = await reader.getDelivery(tenancy, deliveryId)
-    return delivery ? create(GetDeliveryResponseSchema, { delivery: withPause(config.table, delivery) }) : noSuch("delivery")
+    const found = await context.reader.getDelivery(tenancy, deliveryId)
+    if (found === undefined) return noSuch("delivery")
+    const [delivery] = await withStory(context, [found])
+    return create(GetDeliveryResponseSchema, delivery ? { delivery } : {})
   }

@@ -9,7 +9,7 @@ import { appendRequeued } from "../../commands/append-requeued.ts"
 import { deliveryDeed, once } from "../../commands/once.ts"
 import { shownAfter } from "../../commands/shown-after.ts"
 import type { RpcContext } from "../rpc-context.ts"
-import { withPause } from "../subscriptions/with-pause.ts"
+import { withStory } from "./with-story.ts"
 
 export const retryDelivery =
   (context: RpcContext): Handler<typeof DeliveryService.method.retryDelivery> =>
@@ -27,7 +27,9 @@ export const retryDelivery =
       return shownAfter(context, tenancy, delivery)
     }
     const shown = await once(context, call, deliveryDeed(delivery, act))
-    return isRefusal(shown) ? shown : create(RetryDeliveryResponseSchema, { delivery: withPause(config.table, shown) })
+    if (isRefusal(shown)) return shown
+    const [told] = await withStory(context, [shown])
+    return create(RetryDeliveryResponseSchema, told ? { delivery: told } : {})
   }
 
 async function retry({ config, log, nowMs }: RpcContext, call: Call, found: Redelivery): Promise<void> {

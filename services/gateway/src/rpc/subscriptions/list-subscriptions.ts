@@ -28,11 +28,14 @@ export const listSubscriptions =
     })
   }
 
-const isNarrowed = ({ eventType, enabled, url }: ListSubscriptionsRequest): boolean =>
-  eventType !== "" || enabled !== undefined || url !== ""
+const isNarrowed = ({ eventType, enabled, url, search }: ListSubscriptionsRequest): boolean =>
+  eventType !== "" || enabled !== undefined || url !== "" || search !== ""
 
-function isWanted({ eventType, enabled, url }: ListSubscriptionsRequest, subscription: Subscription | undefined): boolean {
+function isWanted({ eventType, enabled, url, search }: ListSubscriptionsRequest, subscription: Subscription | undefined): boolean {
   if (subscription === undefined || (enabled !== undefined && subscription.enabled !== enabled)) return false
   if (eventType !== "" && !subscription.eventTypes.some((pattern) => matchesPattern(pattern, eventType))) return false
-  return subscription.url.startsWith(url)
+  return subscription.url.startsWith(url) && (search === "" || isCalled(search, subscription))
 }
+
+const isCalled = (search: string, { id, url, metadata, description }: Subscription): boolean =>
+  id === search || url === search || Object.values(metadata).includes(search) || description.includes(search)

@@ -34,7 +34,8 @@ export const testSubscription =
     if (json === undefined) return unwritable("data")
     const payload = Buffer.from(JSON.stringify(json))
     const input = { ...NOTHING_ELSE, applicationId, type: type || TYPE_DEFAULT, payload }
-    const at = { nowMs: nowMs(), wallMs: nowMs(), configPosition: config.position, onlySubscriptionId: subscriptionId }
+    const retentionHours = config.table.retentionHoursOf(applicationId)
+    const at = { nowMs: nowMs(), wallMs: nowMs(), configPosition: config.position, retentionHours, onlySubscriptionId: subscriptionId }
     const act = async (eventId: string): Promise<string | Refusal> => {
       const event = acceptEvent(input, { ...at, eventId })
       if (isRefusal(event)) return event

@@ -1,10 +1,10 @@
 import { create } from "@bufbuild/protobuf"
 import { decideEndTask, isRefusal } from "@posthorn/core"
-import { CancelTaskResponseSchema, TaskProgress, type TaskService } from "@posthorn/proto"
+import { CancelTaskResponseSchema, TaskKind, TaskProgress, type TaskService } from "@posthorn/proto"
 import { StoreUnavailable } from "@posthorn/store"
 import { ownedTask } from "../../access/tenancy.ts"
 import type { Handler } from "../../call.ts"
-import { changeConfig } from "../../commands/change-config.ts"
+import { changeTask } from "../../commands/change-task.ts"
 import type { RpcContext } from "../rpc-context.ts"
 
 export const cancelTask =
@@ -13,10 +13,11 @@ export const cancelTask =
     const { table } = context.config
     const before = ownedTask(table, call.caller, taskId)
     if (isRefusal(before)) return before
-    const done = await doneBy(context, taskId)
-    const ended = await changeConfig(context, call, (change) =>
-      decideEndTask(table, { taskId, state: TaskProgress.CANCELLED, done }, change),
-    )
+    const counted = before.task.kind === TaskKind.REPLAY ? undefined : await doneBy(context, taskId)
+    const ended = await changeTask(context, call, (change) => {
+      const done = counted ?? Number(table.task(taskId)?.task.done ?? 0n)
+      return decideEndTask(table, { taskId, state: TaskProgress.CANCELLED, done }, change)
+    })
     if (isRefusal(ended)) return ended
     const after = ownedTask(table, call.caller, taskId)
     return isRefusal(after) ? after : create(CancelTaskResponseSchema, { task: after.task })

@@ -1,9 +1,15 @@
 import { create } from "@bufbuild/protobuf"
-import { TaskSchema, type Task } from "@posthorn/proto"
+import { TaskKind, TaskSchema, type Task } from "@posthorn/proto"
 import type { DeadLetterQueue } from "@posthorn/store"
 
-/** Tasks with what they have done. Dead letters are forgotten some day, so one that has ended knows what it had done by then. */
+/**
+ * Tasks with what they have done. Dead letters are forgotten some day, so one that has ended knows what it had done by then; a replay says so by itself
+ * all the time.
+ */
 export async function withProgress(reader: DeadLetterQueue, tasks: readonly Task[]): Promise<Task[]> {
-  const done = tasks.length === 0 ? new Map<string, number>() : await reader.countDone(tasks.map(({ id }) => id))
-  return tasks.map((task) => create(TaskSchema, { ...task, done: BigInt(Math.max(Number(task.done), done.get(task.id) ?? 0)) }))
+  const counted = tasks.filter(({ kind }) => kind !== TaskKind.REPLAY).map(({ id }) => id)
+  const done = counted.length === 0 ? new Map<string, number>() : await reader.countDone(counted)
+  const doneBy = ({ id, kind, done: noted }: Task) =>
+    kind === TaskKind.REPLAY ? noted : BigInt(Math.max(Number(noted), done.get(id) ?? 0))
+  return tasks.map((task) => create(TaskSchema, { ...task, done: doneBy(task) }))
 }

@@ -53,7 +53,10 @@ export type Application = Message<"posthorn.v1.Application"> & {
   payloadValidation: PayloadValidation;
 
   /**
-   * How long status rows and attempts are kept, in hours; 0 = the installation's default.
+   * How long events that are accepted from now on are kept at least, with their deliveries and attempts, in hours; 0 = the installation's default.
+   * Rounded up to 24, 48, 72, 120, 168, 240, 336, 504, 720, 1080, 1440, 2160, 4320 or 8760, and counted from the end of the day (UTC) on which an event
+   * was accepted. What waits for an attempt is kept in any case. Events that were accepted before a change keep the time that held then. Set by the
+   * operator alone.
    *
    * @generated from field: int32 retention_hours = 5;
    */

@@ -15,7 +15,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file posthorn/v1/audit.proto.
  */
 export const file_posthorn_v1_audit: GenFile = /*@__PURE__*/
-  fileDesc("Chdwb3N0aG9ybi92MS9hdWRpdC5wcm90bxILcG9zdGhvcm4udjEiigMKCkF1ZGl0RW50cnkSCgoCaWQYASABKAkSLgoKY3JlYXRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOYXBwbGljYXRpb25faWQYAyABKAkSKgoHb3V0Y29tZRgEIAEoDjIZLnBvc3Rob3JuLnYxLkF1ZGl0T3V0Y29tZRINCgVhY3RvchgFIAEoCRIOCgZhY3Rpb24YBiABKAkSDAoEa2luZBgHIAEoCRIRCgllbnRpdHlfaWQYCCABKAkSDwoHdmVyc2lvbhgJIAEoAxISCgpyZXF1ZXN0X2lkGAogASgJEicKBmJlZm9yZRgLIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJgoFYWZ0ZXIYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Eg4KBm1ldGhvZBgNIAEoCRIMCgRjb2RlGA4gASgJEhYKDnJlbW90ZV9hZGRyZXNzGA8gASgJEhAKCGxlZnRfb3V0GBAgASgDIuQCChNMaXN0QXVkaXRMb2dSZXF1ZXN0Eh8KDmFwcGxpY2F0aW9uX2lkGAEgASgJQge6SARyAhhkEhYKBWFjdG9yGAIgASgJQge6SARyAhhkEhUKBGtpbmQYAyABKAlCB7pIBHICGGQSGwoJZW50aXR5X2lkGAQgASgJQgi6SAVyAxisAhIXCgZhY3Rpb24YBSABKAlCB7pIBHICGGQSNAoHb3V0Y29tZRgGIAEoDjIZLnBvc3Rob3JuLnYxLkF1ZGl0T3V0Y29tZUIIukgFggECEAESKQoFc2luY2UYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdCglwYWdlX3NpemUYCSABKAVCCrpIBxoFGMgBKAASHAoKcGFnZV90b2tlbhgKIAEoCUIIukgFcgMY9AMiWQoUTGlzdEF1ZGl0TG9nUmVzcG9uc2USKAoHZW50cmllcxgBIAMoCzIXLnBvc3Rob3JuLnYxLkF1ZGl0RW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJKmAKDEF1ZGl0T3V0Y29tZRIdChlBVURJVF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASFgoSQVVESVRfT1VUQ09NRV9ET05FEAESGQoVQVVESVRfT1VUQ09NRV9SRUZVU0VEEAIygQEKDEF1ZGl0U2VydmljZRJxCgxMaXN0QXVkaXRMb2cSIC5wb3N0aG9ybi52MS5MaXN0QXVkaXRMb2dSZXF1ZXN0GiEucG9zdGhvcm4udjEuTGlzdEF1ZGl0TG9nUmVzcG9uc2UiHJACAYi1GAKC0+STAg8SDS92MS9hdWRpdC1sb2diBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp, file_posthorn_v1_access]);
+  fileDesc("Chdwb3N0aG9ybi92MS9hdWRpdC5wcm90bxILcG9zdGhvcm4udjEiigMKCkF1ZGl0RW50cnkSCgoCaWQYASABKAkSLgoKY3JlYXRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOYXBwbGljYXRpb25faWQYAyABKAkSKgoHb3V0Y29tZRgEIAEoDjIZLnBvc3Rob3JuLnYxLkF1ZGl0T3V0Y29tZRINCgVhY3RvchgFIAEoCRIOCgZhY3Rpb24YBiABKAkSDAoEa2luZBgHIAEoCRIRCgllbnRpdHlfaWQYCCABKAkSDwoHdmVyc2lvbhgJIAEoAxISCgpyZXF1ZXN0X2lkGAogASgJEicKBmJlZm9yZRgLIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJgoFYWZ0ZXIYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Eg4KBm1ldGhvZBgNIAEoCRIMCgRjb2RlGA4gASgJEhYKDnJlbW90ZV9hZGRyZXNzGA8gASgJEhAKCGxlZnRfb3V0GBAgASgDIoIDChNMaXN0QXVkaXRMb2dSZXF1ZXN0Eh8KDmFwcGxpY2F0aW9uX2lkGAEgASgJQge6SARyAhhkEhYKBWFjdG9yGAIgASgJQge6SARyAhhkEhUKBGtpbmQYAyABKAlCB7pIBHICGGQSGwoJZW50aXR5X2lkGAQgASgJQgi6SAVyAxisAhIXCgZhY3Rpb24YBSABKAlCB7pIBHICGGQSNAoHb3V0Y29tZRgGIAEoDjIZLnBvc3Rob3JuLnYxLkF1ZGl0T3V0Y29tZUIIukgFggECEAESKQoFc2luY2UYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdCglwYWdlX3NpemUYCSABKAVCCrpIBxoFGMgBKAASHAoKcGFnZV90b2tlbhgKIAEoCUIIukgFcgMY9AMSHAoKcmVxdWVzdF9pZBgLIAEoCUIIukgFcgMYrAIiWQoUTGlzdEF1ZGl0TG9nUmVzcG9uc2USKAoHZW50cmllcxgBIAMoCzIXLnBvc3Rob3JuLnYxLkF1ZGl0RW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIuMBChZHZXRDb25zZXJ2YXRpb25SZXF1ZXN0Eh8KDmFwcGxpY2F0aW9uX2lkGAEgASgJQge6SARyAhhkEikKBXNpbmNlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNb25seV9maW5kaW5ncxgEIAEoCBIdCglwYWdlX3NpemUYBSABKAVCCrpIBxoFGMgBKAASHAoKcGFnZV90b2tlbhgGIAEoCUIIukgFcgMY9AMikAEKF0dldENvbnNlcnZhdGlvblJlc3BvbnNlEiwKBWhvdXJzGAEgAygLMh0ucG9zdGhvcm4udjEuQ29uc2VydmF0aW9uSG91chIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSLgoKY2hlY2tlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi4QMKEENvbnNlcnZhdGlvbkhvdXISFgoOYXBwbGljYXRpb25faWQYASABKAkSKAoEaG91chgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIYWNjZXB0ZWQYAyABKAMSEAoIZmluaXNoZWQYBCABKAMSFAoMb25fdGhlaXJfd2F5GAUgASgDEhEKCXVubWF0Y2hlZBgGIAEoAxIWCg5ub3Rfcm91dGVkX3lldBgHIAEoAxIPCgdtaXNzaW5nGAggASgDEi8KCmRlbGl2ZXJpZXMYCSABKAsyGy5wb3N0aG9ybi52MS5EZWxpdmVyeVRvdGFscxIvCgtuZXh0X2R1ZV9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHc2V0dGxlZBgLIAEoCBIuCgpjaGVja2VkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCghmaW5kaW5ncxgNIAMoCzIgLnBvc3Rob3JuLnYxLkNvbnNlcnZhdGlvbkZpbmRpbmcSFQoNZmluZGluZ19jb3VudBgOIAEoAxInCgRsYXRlGA8gAygLMhkucG9zdGhvcm4udjEuTGF0ZURlbGl2ZXJ5ImgKDkRlbGl2ZXJ5VG90YWxzEhEKCWRlbGl2ZXJlZBgBIAEoAxIMCgRkZWFkGAIgASgDEhEKCWNhbmNlbGxlZBgDIAEoAxIPCgd3YWl0aW5nGAQgASgDEhEKCXNjaGVkdWxlZBgFIAEoAyLqAQoTQ29uc2VydmF0aW9uRmluZGluZxImCgRraW5kGAEgASgOMhgucG9zdGhvcm4udjEuRmluZGluZ0tpbmQSEAoIZXZlbnRfaWQYAiABKAkSEwoLZGVsaXZlcnlfaWQYAyABKAkSFwoPc3Vic2NyaXB0aW9uX2lkGAQgASgJEg4KBnJlYXNvbhgFIAEoCRItCgtsYXN0X3JlY29yZBgGIAEoCzIYLnBvc3Rob3JuLnYxLkxvZ1Bvc2l0aW9uEiwKCGZvdW5kX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKKAQoMTGF0ZURlbGl2ZXJ5EhAKCGV2ZW50X2lkGAEgASgJEhMKC2RlbGl2ZXJ5X2lkGAIgASgJEhcKD3N1YnNjcmlwdGlvbl9pZBgDIAEoCRIOCgZyZWFzb24YBCABKAkSKgoIcG9zaXRpb24YBSABKAsyGC5wb3N0aG9ybi52MS5Mb2dQb3NpdGlvbiJwCgtMb2dQb3NpdGlvbhINCgV0b3BpYxgBIAEoCRIRCglwYXJ0aXRpb24YAiABKAUSDgoGb2Zmc2V0GAMgASgDEi8KC2FwcGVuZGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLlAgoVRXhwb3J0QXVkaXRMb2dSZXF1ZXN0Eh8KDmFwcGxpY2F0aW9uX2lkGAEgASgJQge6SARyAhhkEhYKBWFjdG9yGAIgASgJQge6SARyAhhkEhUKBGtpbmQYAyABKAlCB7pIBHICGGQSGwoJZW50aXR5X2lkGAQgASgJQgi6SAVyAxisAhIXCgZhY3Rpb24YBSABKAlCB7pIBHICGGQSNAoHb3V0Y29tZRgGIAEoDjIZLnBvc3Rob3JuLnYxLkF1ZGl0T3V0Y29tZUIIukgFggECEAESKQoFc2luY2UYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIcCgpwYWdlX3Rva2VuGAkgASgJQgi6SAVyAxj0AxIcCgpyZXF1ZXN0X2lkGAogASgJQgi6SAVyAxisAiJUChZFeHBvcnRBdWRpdExvZ1Jlc3BvbnNlEhIKCnBhZ2VfdG9rZW4YASABKAkSJgoFZW50cnkYAiABKAsyFy5wb3N0aG9ybi52MS5BdWRpdEVudHJ5KmAKDEF1ZGl0T3V0Y29tZRIdChlBVURJVF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASFgoSQVVESVRfT1VUQ09NRV9ET05FEAESGQoVQVVESVRfT1VUQ09NRV9SRUZVU0VEEAIq0gEKC0ZpbmRpbmdLaW5kEhwKGEZJTkRJTkdfS0lORF9VTlNQRUNJRklFRBAAEhsKF0ZJTkRJTkdfS0lORF9OT1RfUk9VVEVEEAESIQodRklORElOR19LSU5EX0RFTElWRVJZX01JU1NJTkcQAhIZChVGSU5ESU5HX0tJTkRfVFJZX0xPU1QQAxIkCiBGSU5ESU5HX0tJTkRfREVBRF9XSVRIT1VUX0xFVFRFUhAEEiQKIEZJTkRJTkdfS0lORF9BVFRFTVBUU19XSVRIX0hPTEVTEAUyigMKDEF1ZGl0U2VydmljZRJxCgxMaXN0QXVkaXRMb2cSIC5wb3N0aG9ybi52MS5MaXN0QXVkaXRMb2dSZXF1ZXN0GiEucG9zdGhvcm4udjEuTGlzdEF1ZGl0TG9nUmVzcG9uc2UiHJACAYi1GAKC0+STAg8SDS92MS9hdWRpdC1sb2cSgAEKDkV4cG9ydEF1ZGl0TG9nEiIucG9zdGhvcm4udjEuRXhwb3J0QXVkaXRMb2dSZXF1ZXN0GiMucG9zdGhvcm4udjEuRXhwb3J0QXVkaXRMb2dSZXNwb25zZSIjkAIBiLUYAoLT5JMCFhIUL3YxL2F1ZGl0LWxvZzpleHBvcnQwARKDAQoPR2V0Q29uc2VydmF0aW9uEiMucG9zdGhvcm4udjEuR2V0Q29uc2VydmF0aW9uUmVxdWVzdBokLnBvc3Rob3JuLnYxLkdldENvbnNlcnZhdGlvblJlc3BvbnNlIiWQAgGItRgDgtPkkwIYEhYvdjEvYXVkaXQvY29uc2VydmF0aW9uYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp, file_posthorn_v1_access]);
 
 /**
  * Something that somebody did, or was not allowed to do.
@@ -194,6 +194,13 @@ export type ListAuditLogRequest = Message<"posthorn.v1.ListAuditLogRequest"> & {
    * @generated from field: string page_token = 10;
    */
   pageToken: string;
+
+  /**
+   * Of the request that did it, or was refused: what errors are answered with.
+   *
+   * @generated from field: string request_id = 11;
+   */
+  requestId: string;
 };
 
 /**
@@ -226,6 +233,480 @@ export type ListAuditLogResponse = Message<"posthorn.v1.ListAuditLogResponse"> &
  */
 export const ListAuditLogResponseSchema: GenMessage<ListAuditLogResponse> = /*@__PURE__*/
   messageDesc(file_posthorn_v1_audit, 2);
+
+/**
+ * @generated from message posthorn.v1.GetConservationRequest
+ */
+export type GetConservationRequest = Message<"posthorn.v1.GetConservationRequest"> & {
+  /**
+   * Empty = the one of the caller's key; with the operator's key, all.
+   *
+   * @generated from field: string application_id = 1;
+   */
+  applicationId: string;
+
+  /**
+   * Hours that begin at this time or later.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 2;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * Hours that begin before.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 3;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * Only hours with findings.
+   *
+   * @generated from field: bool only_findings = 4;
+   */
+  onlyFindings: boolean;
+
+  /**
+   * At most 200; 0 = 50.
+   *
+   * @generated from field: int32 page_size = 5;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 6;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message posthorn.v1.GetConservationRequest.
+ * Use `create(GetConservationRequestSchema)` to create a new message.
+ */
+export const GetConservationRequestSchema: GenMessage<GetConservationRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_audit, 3);
+
+/**
+ * @generated from message posthorn.v1.GetConservationResponse
+ */
+export type GetConservationResponse = Message<"posthorn.v1.GetConservationResponse"> & {
+  /**
+   * @generated from field: repeated posthorn.v1.ConservationHour hours = 1;
+   */
+  hours: ConservationHour[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * When the last check ended; absent = there was none.
+   *
+   * @generated from field: google.protobuf.Timestamp checked_at = 3;
+   */
+  checkedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.GetConservationResponse.
+ * Use `create(GetConservationResponseSchema)` to create a new message.
+ */
+export const GetConservationResponseSchema: GenMessage<GetConservationResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_audit, 4);
+
+/**
+ * What became of the events of an application that were accepted within one hour:
+ * `accepted` = `finished` + `on_their_way` + `unmatched` + `not_routed_yet` + `missing`.
+ *
+ * @generated from message posthorn.v1.ConservationHour
+ */
+export type ConservationHour = Message<"posthorn.v1.ConservationHour"> & {
+  /**
+   * @generated from field: string application_id = 1;
+   */
+  applicationId: string;
+
+  /**
+   * When the hour began.
+   *
+   * @generated from field: google.protobuf.Timestamp hour = 2;
+   */
+  hour?: Timestamp | undefined;
+
+  /**
+   * @generated from field: int64 accepted = 3;
+   */
+  accepted: bigint;
+
+  /**
+   * Every delivery has ended.
+   *
+   * @generated from field: int64 finished = 4;
+   */
+  finished: bigint;
+
+  /**
+   * A delivery waits for an attempt.
+   *
+   * @generated from field: int64 on_their_way = 5;
+   */
+  onTheirWay: bigint;
+
+  /**
+   * No subscription takes them.
+   *
+   * @generated from field: int64 unmatched = 6;
+   */
+  unmatched: bigint;
+
+  /**
+   * They wait for the router.
+   *
+   * @generated from field: int64 not_routed_yet = 7;
+   */
+  notRoutedYet: bigint;
+
+  /**
+   * Something of them is lost: see `findings`.
+   *
+   * @generated from field: int64 missing = 8;
+   */
+  missing: bigint;
+
+  /**
+   * @generated from field: posthorn.v1.DeliveryTotals deliveries = 9;
+   */
+  deliveries?: DeliveryTotals | undefined;
+
+  /**
+   * When the first of the waiting attempts is due; absent = none waits.
+   *
+   * @generated from field: google.protobuf.Timestamp next_due_at = 10;
+   */
+  nextDueAt?: Timestamp | undefined;
+
+  /**
+   * Whether nothing in this hour is expected to change any more.
+   *
+   * @generated from field: bool settled = 11;
+   */
+  settled: boolean;
+
+  /**
+   * When all of the hour was looked at last.
+   *
+   * @generated from field: google.protobuf.Timestamp checked_at = 12;
+   */
+  checkedAt?: Timestamp | undefined;
+
+  /**
+   * At most 100, by kind.
+   *
+   * @generated from field: repeated posthorn.v1.ConservationFinding findings = 13;
+   */
+  findings: ConservationFinding[];
+
+  /**
+   * All of them.
+   *
+   * @generated from field: int64 finding_count = 14;
+   */
+  findingCount: bigint;
+
+  /**
+   * Deliveries past their time that are not lost, with what they wait for; at most 100.
+   *
+   * @generated from field: repeated posthorn.v1.LateDelivery late = 15;
+   */
+  late: LateDelivery[];
+};
+
+/**
+ * Describes the message posthorn.v1.ConservationHour.
+ * Use `create(ConservationHourSchema)` to create a new message.
+ */
+export const ConservationHourSchema: GenMessage<ConservationHour> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_audit, 5);
+
+/**
+ * Deliveries of the events of one hour, by where they stand.
+ *
+ * @generated from message posthorn.v1.DeliveryTotals
+ */
+export type DeliveryTotals = Message<"posthorn.v1.DeliveryTotals"> & {
+  /**
+   * @generated from field: int64 delivered = 1;
+   */
+  delivered: bigint;
+
+  /**
+   * @generated from field: int64 dead = 2;
+   */
+  dead: bigint;
+
+  /**
+   * @generated from field: int64 cancelled = 3;
+   */
+  cancelled: bigint;
+
+  /**
+   * They wait for an attempt: `scheduled` ones included.
+   *
+   * @generated from field: int64 waiting = 4;
+   */
+  waiting: bigint;
+
+  /**
+   * Their first attempt is due later.
+   *
+   * @generated from field: int64 scheduled = 5;
+   */
+  scheduled: bigint;
+};
+
+/**
+ * Describes the message posthorn.v1.DeliveryTotals.
+ * Use `create(DeliveryTotalsSchema)` to create a new message.
+ */
+export const DeliveryTotalsSchema: GenMessage<DeliveryTotals> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_audit, 6);
+
+/**
+ * Something that should be there and is not.
+ *
+ * @generated from message posthorn.v1.ConservationFinding
+ */
+export type ConservationFinding = Message<"posthorn.v1.ConservationFinding"> & {
+  /**
+   * @generated from field: posthorn.v1.FindingKind kind = 1;
+   */
+  kind: FindingKind;
+
+  /**
+   * @generated from field: string event_id = 2;
+   */
+  eventId: string;
+
+  /**
+   * Empty = it is about the event, like the next.
+   *
+   * @generated from field: string delivery_id = 3;
+   */
+  deliveryId: string;
+
+  /**
+   * @generated from field: string subscription_id = 4;
+   */
+  subscriptionId: string;
+
+  /**
+   * For people: what is missing.
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+
+  /**
+   * Where the last record is that is known of it, and when the log took it; absent = it is not known.
+   *
+   * @generated from field: posthorn.v1.LogPosition last_record = 6;
+   */
+  lastRecord?: LogPosition | undefined;
+
+  /**
+   * When it was found.
+   *
+   * @generated from field: google.protobuf.Timestamp found_at = 7;
+   */
+  foundAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.ConservationFinding.
+ * Use `create(ConservationFindingSchema)` to create a new message.
+ */
+export const ConservationFindingSchema: GenMessage<ConservationFinding> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_audit, 7);
+
+/**
+ * @generated from message posthorn.v1.LateDelivery
+ */
+export type LateDelivery = Message<"posthorn.v1.LateDelivery"> & {
+  /**
+   * @generated from field: string event_id = 1;
+   */
+  eventId: string;
+
+  /**
+   * @generated from field: string delivery_id = 2;
+   */
+  deliveryId: string;
+
+  /**
+   * @generated from field: string subscription_id = 3;
+   */
+  subscriptionId: string;
+
+  /**
+   * For people: what it waits for.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * Where it waits.
+   *
+   * @generated from field: posthorn.v1.LogPosition position = 5;
+   */
+  position?: LogPosition | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.LateDelivery.
+ * Use `create(LateDeliverySchema)` to create a new message.
+ */
+export const LateDeliverySchema: GenMessage<LateDelivery> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_audit, 8);
+
+/**
+ * A place in the log.
+ *
+ * @generated from message posthorn.v1.LogPosition
+ */
+export type LogPosition = Message<"posthorn.v1.LogPosition"> & {
+  /**
+   * Without the installation's prefix.
+   *
+   * @generated from field: string topic = 1;
+   */
+  topic: string;
+
+  /**
+   * @generated from field: int32 partition = 2;
+   */
+  partition: number;
+
+  /**
+   * @generated from field: int64 offset = 3;
+   */
+  offset: bigint;
+
+  /**
+   * When the log took the record; absent = it is not known, or the log has let the record go.
+   *
+   * @generated from field: google.protobuf.Timestamp appended_at = 4;
+   */
+  appendedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.LogPosition.
+ * Use `create(LogPositionSchema)` to create a new message.
+ */
+export const LogPositionSchema: GenMessage<LogPosition> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_audit, 9);
+
+/**
+ * @generated from message posthorn.v1.ExportAuditLogRequest
+ */
+export type ExportAuditLogRequest = Message<"posthorn.v1.ExportAuditLogRequest"> & {
+  /**
+   * As with `ListAuditLog`.
+   *
+   * @generated from field: string application_id = 1;
+   */
+  applicationId: string;
+
+  /**
+   * @generated from field: string actor = 2;
+   */
+  actor: string;
+
+  /**
+   * @generated from field: string kind = 3;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string entity_id = 4;
+   */
+  entityId: string;
+
+  /**
+   * @generated from field: string action = 5;
+   */
+  action: string;
+
+  /**
+   * @generated from field: posthorn.v1.AuditOutcome outcome = 6;
+   */
+  outcome: AuditOutcome;
+
+  /**
+   * At or after.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 7;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * Before.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 8;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * As answered with a row of an earlier stream.
+   *
+   * @generated from field: string page_token = 9;
+   */
+  pageToken: string;
+
+  /**
+   * Of the request that did it, or was refused.
+   *
+   * @generated from field: string request_id = 10;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message posthorn.v1.ExportAuditLogRequest.
+ * Use `create(ExportAuditLogRequestSchema)` to create a new message.
+ */
+export const ExportAuditLogRequestSchema: GenMessage<ExportAuditLogRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_audit, 10);
+
+/**
+ * One row.
+ *
+ * @generated from message posthorn.v1.ExportAuditLogResponse
+ */
+export type ExportAuditLogResponse = Message<"posthorn.v1.ExportAuditLogResponse"> & {
+  /**
+   * Where to go on: with the row of a full page, as `page_token` of another request with the same conditions. Empty with all others.
+   *
+   * @generated from field: string page_token = 1;
+   */
+  pageToken: string;
+
+  /**
+   * @generated from field: posthorn.v1.AuditEntry entry = 2;
+   */
+  entry?: AuditEntry | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.ExportAuditLogResponse.
+ * Use `create(ExportAuditLogResponseSchema)` to create a new message.
+ */
+export const ExportAuditLogResponseSchema: GenMessage<ExportAuditLogResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_audit, 11);
 
 /**
  * @generated from enum posthorn.v1.AuditOutcome
@@ -263,6 +744,62 @@ export const AuditOutcomeSchema: GenEnum<AuditOutcome> = /*@__PURE__*/
   enumDesc(file_posthorn_v1_audit, 0);
 
 /**
+ * @generated from enum posthorn.v1.FindingKind
+ */
+export const FindingKind = {
+  /**
+   * @generated from enum value: FINDING_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The router has passed the event, and there is no delivery of it and no word that nobody takes it.
+   *
+   * @generated from enum value: FINDING_KIND_NOT_ROUTED = 1;
+   */
+  NOT_ROUTED: 1,
+
+  /**
+   * There are fewer deliveries of the event than subscriptions that it matched.
+   *
+   * @generated from enum value: FINDING_KIND_DELIVERY_MISSING = 2;
+   */
+  DELIVERY_MISSING: 2,
+
+  /**
+   * The delivery waits for an attempt that nothing in the log will make.
+   *
+   * @generated from enum value: FINDING_KIND_TRY_LOST = 3;
+   */
+  TRY_LOST: 3,
+
+  /**
+   * The delivery is dead, and there is no dead letter of it.
+   *
+   * @generated from enum value: FINDING_KIND_DEAD_WITHOUT_LETTER = 4;
+   */
+  DEAD_WITHOUT_LETTER: 4,
+
+  /**
+   * Some of the delivery's attempts are unknown.
+   *
+   * @generated from enum value: FINDING_KIND_ATTEMPTS_WITH_HOLES = 5;
+   */
+  ATTEMPTS_WITH_HOLES: 5,
+} as const;
+
+/**
+ * @generated from enum posthorn.v1.FindingKind
+ */
+export type FindingKind = (typeof FindingKind)[keyof typeof FindingKind] | UnknownEnum;
+
+/**
+ * Describes the enum posthorn.v1.FindingKind.
+ */
+export const FindingKindSchema: GenEnum<FindingKind> = /*@__PURE__*/
+  enumDesc(file_posthorn_v1_audit, 1);
+
+/**
  * Who changed what, and who was refused.
  *
  * @generated from service posthorn.v1.AuditService
@@ -277,6 +814,28 @@ export const AuditService: GenService<{
     methodKind: "unary";
     input: typeof ListAuditLogRequestSchema;
     output: typeof ListAuditLogResponseSchema;
+  },
+  /**
+   * Answers all that a list would show, newest first, as a stream of rows that goes as fast as it is read. Rows of a full page end with a `page_token`: a stream that
+   * broke off is gone on with by sending the last one, which repeats at most the rows after it.
+   *
+   * @generated from rpc posthorn.v1.AuditService.ExportAuditLog
+   */
+  exportAuditLog: {
+    methodKind: "server_streaming";
+    input: typeof ExportAuditLogRequestSchema;
+    output: typeof ExportAuditLogResponseSchema;
+  },
+  /**
+   * Shows that every accepted event is accounted for: by application and hour of acceptance, newest first, what became of the events, and each one that
+   * is missing something. Hours appear when they are over, and are looked at about every minute for as long as anything in them may change.
+   *
+   * @generated from rpc posthorn.v1.AuditService.GetConservation
+   */
+  getConservation: {
+    methodKind: "unary";
+    input: typeof GetConservationRequestSchema;
+    output: typeof GetConservationResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_posthorn_v1_audit, 0);

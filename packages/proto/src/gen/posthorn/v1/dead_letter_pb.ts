@@ -9,6 +9,8 @@ import { file_google_api_annotations } from "../../google/api/annotations_pb.ts"
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_posthorn_v1_access } from "./access_pb.ts";
+import type { ErrorClass } from "./error_class_pb.ts";
+import { file_posthorn_v1_error_class } from "./error_class_pb.ts";
 import type { Task } from "./task_pb.ts";
 import { file_posthorn_v1_task } from "./task_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -17,7 +19,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file posthorn/v1/dead_letter.proto.
  */
 export const file_posthorn_v1_dead_letter: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3N0aG9ybi92MS9kZWFkX2xldHRlci5wcm90bxILcG9zdGhvcm4udjEiuQMKCkRlYWRMZXR0ZXISEwoLZGVsaXZlcnlfaWQYASABKAkSFgoOYXBwbGljYXRpb25faWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSFwoPc3Vic2NyaXB0aW9uX2lkGAQgASgJEhIKCmV2ZW50X3R5cGUYBSABKAkSLQoGcmVhc29uGAYgASgOMh0ucG9zdGhvcm4udjEuRGVhZExldHRlclJlYXNvbhINCgVlcnJvchgHIAEoCRITCgtzdGF0dXNfY29kZRgIIAEoBRIVCg1hdHRlbXB0X2NvdW50GAkgASgFEi4KCmNyZWF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHBvc2l0aW9uGAsgASgJEisKBXN0YXRlGAwgASgOMhwucG9zdGhvcm4udjEuRGVhZExldHRlclN0YXRlEi4KCnNldHRsZWRfYXQYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDmRpc2NhcmRfcmVhc29uGA4gASgJEg8KB3Rhc2tfaWQYDyABKAkSDQoFcm91bmQYECABKAUinAIKEERlYWRMZXR0ZXJGaWx0ZXISFgoOYXBwbGljYXRpb25faWQYASABKAkSFwoPc3Vic2NyaXB0aW9uX2lkGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEhMKC2RlbGl2ZXJ5X2lkGAQgASgJEgwKBHR5cGUYBSABKAkSNwoGcmVhc29uGAYgASgOMh0ucG9zdGhvcm4udjEuRGVhZExldHRlclJlYXNvbkIIukgFggECEAESEwoLc3RhdHVzX2NvZGUYByABKAUSKQoFc2luY2UYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKWAwoWTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBIWCg5hcHBsaWNhdGlvbl9pZBgBIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSNwoGcmVhc29uGAQgASgOMh0ucG9zdGhvcm4udjEuRGVhZExldHRlclJlYXNvbkIIukgFggECEAESHQoJcGFnZV9zaXplGAUgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YBiABKAlCCLpIBXIDGPQDEjUKBXN0YXRlGAcgASgOMhwucG9zdGhvcm4udjEuRGVhZExldHRlclN0YXRlQgi6SAWCAQIQARITCgtkZWxpdmVyeV9pZBgIIAEoCRIMCgR0eXBlGAkgASgJEhMKC3N0YXR1c19jb2RlGAogASgFEikKBXNpbmNlGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiYQoXTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2USLQoMZGVhZF9sZXR0ZXJzGAEgAygLMhcucG9zdGhvcm4udjEuRGVhZExldHRlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkipgEKGVJlZHJpdmVEZWFkTGV0dGVyc1JlcXVlc3QSNQoGZmlsdGVyGAEgASgLMh0ucG9zdGhvcm4udjEuRGVhZExldHRlckZpbHRlckIGukgDyAEBEg8KB2RyeV9ydW4YAiABKAgSIwoPcmF0ZV9wZXJfc2Vjb25kGAMgASgFQgq6SAcaBRiQTigAEhwKCnJlcXVlc3RfaWQYBCABKAlCCLpIBXIDGMgBIkwKGlJlZHJpdmVEZWFkTGV0dGVyc1Jlc3BvbnNlEg0KBXRvdGFsGAEgASgDEh8KBHRhc2sYAiABKAsyES5wb3N0aG9ybi52MS5UYXNrIp0BChlEaXNjYXJkRGVhZExldHRlcnNSZXF1ZXN0EjUKBmZpbHRlchgBIAEoCzIdLnBvc3Rob3JuLnYxLkRlYWRMZXR0ZXJGaWx0ZXJCBrpIA8gBARIaCgZyZWFzb24YAiABKAlCCrpIB3IFEAEY9AMSDwoHZHJ5X3J1bhgDIAEoCBIcCgpyZXF1ZXN0X2lkGAQgASgJQgi6SAVyAxjIASJMChpEaXNjYXJkRGVhZExldHRlcnNSZXNwb25zZRINCgV0b3RhbBgBIAEoAxIfCgR0YXNrGAIgASgLMhEucG9zdGhvcm4udjEuVGFzayqUAQoQRGVhZExldHRlclJlYXNvbhIiCh5ERUFEX0xFVFRFUl9SRUFTT05fVU5TUEVDSUZJRUQQABIgChxERUFEX0xFVFRFUl9SRUFTT05fRVhIQVVTVEVEEAESGwoXREVBRF9MRVRURVJfUkVBU09OX0dPTkUQAhIdChlERUFEX0xFVFRFUl9SRUFTT05fUE9JU09OEAMqkQEKD0RlYWRMZXR0ZXJTdGF0ZRIhCh1ERUFEX0xFVFRFUl9TVEFURV9VTlNQRUNJRklFRBAAEhoKFkRFQURfTEVUVEVSX1NUQVRFX09QRU4QARIeChpERUFEX0xFVFRFUl9TVEFURV9SRURSSVZFThACEh8KG0RFQURfTEVUVEVSX1NUQVRFX0RJU0NBUkRFRBADMrQDChFEZWFkTGV0dGVyU2VydmljZRJ9Cg9MaXN0RGVhZExldHRlcnMSIy5wb3N0aG9ybi52MS5MaXN0RGVhZExldHRlcnNSZXF1ZXN0GiQucG9zdGhvcm4udjEuTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2UiH5ACAYi1GAOC0+STAhISEC92MS9kZWFkLWxldHRlcnMSjgEKElJlZHJpdmVEZWFkTGV0dGVycxImLnBvc3Rob3JuLnYxLlJlZHJpdmVEZWFkTGV0dGVyc1JlcXVlc3QaJy5wb3N0aG9ybi52MS5SZWRyaXZlRGVhZExldHRlcnNSZXNwb25zZSIniLUYAoLT5JMCHToBKiIYL3YxL2RlYWQtbGV0dGVyczpyZWRyaXZlEo4BChJEaXNjYXJkRGVhZExldHRlcnMSJi5wb3N0aG9ybi52MS5EaXNjYXJkRGVhZExldHRlcnNSZXF1ZXN0GicucG9zdGhvcm4udjEuRGlzY2FyZERlYWRMZXR0ZXJzUmVzcG9uc2UiJ4i1GAKC0+STAh06ASoiGC92MS9kZWFkLWxldHRlcnM6ZGlzY2FyZGIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_posthorn_v1_access, file_posthorn_v1_task]);
+  fileDesc("Ch1wb3N0aG9ybi92MS9kZWFkX2xldHRlci5wcm90bxILcG9zdGhvcm4udjEi5wMKCkRlYWRMZXR0ZXISEwoLZGVsaXZlcnlfaWQYASABKAkSFgoOYXBwbGljYXRpb25faWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSFwoPc3Vic2NyaXB0aW9uX2lkGAQgASgJEhIKCmV2ZW50X3R5cGUYBSABKAkSLQoGcmVhc29uGAYgASgOMh0ucG9zdGhvcm4udjEuRGVhZExldHRlclJlYXNvbhINCgVlcnJvchgHIAEoCRITCgtzdGF0dXNfY29kZRgIIAEoBRIVCg1hdHRlbXB0X2NvdW50GAkgASgFEi4KCmNyZWF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHBvc2l0aW9uGAsgASgJEisKBXN0YXRlGAwgASgOMhwucG9zdGhvcm4udjEuRGVhZExldHRlclN0YXRlEi4KCnNldHRsZWRfYXQYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDmRpc2NhcmRfcmVhc29uGA4gASgJEg8KB3Rhc2tfaWQYDyABKAkSDQoFcm91bmQYECABKAUSLAoLZXJyb3JfY2xhc3MYESABKA4yFy5wb3N0aG9ybi52MS5FcnJvckNsYXNzItQCChBEZWFkTGV0dGVyRmlsdGVyEhYKDmFwcGxpY2F0aW9uX2lkGAEgASgJEhcKD3N1YnNjcmlwdGlvbl9pZBgCIAEoCRIQCghldmVudF9pZBgDIAEoCRITCgtkZWxpdmVyeV9pZBgEIAEoCRIMCgR0eXBlGAUgASgJEjcKBnJlYXNvbhgGIAEoDjIdLnBvc3Rob3JuLnYxLkRlYWRMZXR0ZXJSZWFzb25CCLpIBYIBAhABEhMKC3N0YXR1c19jb2RlGAcgASgFEikKBXNpbmNlGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoLZXJyb3JfY2xhc3MYCiABKA4yFy5wb3N0aG9ybi52MS5FcnJvckNsYXNzQgi6SAWCAQIQASLoAwoWTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBIWCg5hcHBsaWNhdGlvbl9pZBgBIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSNwoGcmVhc29uGAQgASgOMh0ucG9zdGhvcm4udjEuRGVhZExldHRlclJlYXNvbkIIukgFggECEAESHQoJcGFnZV9zaXplGAUgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YBiABKAlCCLpIBXIDGPQDEjUKBXN0YXRlGAcgASgOMhwucG9zdGhvcm4udjEuRGVhZExldHRlclN0YXRlQgi6SAWCAQIQARITCgtkZWxpdmVyeV9pZBgIIAEoCRIMCgR0eXBlGAkgASgJEhMKC3N0YXR1c19jb2RlGAogASgFEikKBXNpbmNlGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoLZXJyb3JfY2xhc3MYDSABKA4yFy5wb3N0aG9ybi52MS5FcnJvckNsYXNzQgi6SAWCAQIQARIYCgZzZWFyY2gYDiABKAlCCLpIBXIDGKwCImEKF0xpc3REZWFkTGV0dGVyc1Jlc3BvbnNlEi0KDGRlYWRfbGV0dGVycxgBIAMoCzIXLnBvc3Rob3JuLnYxLkRlYWRMZXR0ZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIqYBChlSZWRyaXZlRGVhZExldHRlcnNSZXF1ZXN0EjUKBmZpbHRlchgBIAEoCzIdLnBvc3Rob3JuLnYxLkRlYWRMZXR0ZXJGaWx0ZXJCBrpIA8gBARIPCgdkcnlfcnVuGAIgASgIEiMKD3JhdGVfcGVyX3NlY29uZBgDIAEoBUIKukgHGgUYkE4oABIcCgpyZXF1ZXN0X2lkGAQgASgJQgi6SAVyAxjIASJMChpSZWRyaXZlRGVhZExldHRlcnNSZXNwb25zZRINCgV0b3RhbBgBIAEoAxIfCgR0YXNrGAIgASgLMhEucG9zdGhvcm4udjEuVGFzayKdAQoZRGlzY2FyZERlYWRMZXR0ZXJzUmVxdWVzdBI1CgZmaWx0ZXIYASABKAsyHS5wb3N0aG9ybi52MS5EZWFkTGV0dGVyRmlsdGVyQga6SAPIAQESGgoGcmVhc29uGAIgASgJQgq6SAdyBRABGPQDEg8KB2RyeV9ydW4YAyABKAgSHAoKcmVxdWVzdF9pZBgEIAEoCUIIukgFcgMYyAEiTAoaRGlzY2FyZERlYWRMZXR0ZXJzUmVzcG9uc2USDQoFdG90YWwYASABKAMSHwoEdGFzaxgCIAEoCzIRLnBvc3Rob3JuLnYxLlRhc2siywMKGEV4cG9ydERlYWRMZXR0ZXJzUmVxdWVzdBIWCg5hcHBsaWNhdGlvbl9pZBgBIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSNwoGcmVhc29uGAQgASgOMh0ucG9zdGhvcm4udjEuRGVhZExldHRlclJlYXNvbkIIukgFggECEAESHAoKcGFnZV90b2tlbhgFIAEoCUIIukgFcgMY9AMSNQoFc3RhdGUYBiABKA4yHC5wb3N0aG9ybi52MS5EZWFkTGV0dGVyU3RhdGVCCLpIBYIBAhABEhMKC2RlbGl2ZXJ5X2lkGAcgASgJEgwKBHR5cGUYCCABKAkSEwoLc3RhdHVzX2NvZGUYCSABKAUSKQoFc2luY2UYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2CgtlcnJvcl9jbGFzcxgMIAEoDjIXLnBvc3Rob3JuLnYxLkVycm9yQ2xhc3NCCLpIBYIBAhABEhgKBnNlYXJjaBgNIAEoCUIIukgFcgMYrAIiXQoZRXhwb3J0RGVhZExldHRlcnNSZXNwb25zZRISCgpwYWdlX3Rva2VuGAEgASgJEiwKC2RlYWRfbGV0dGVyGAIgASgLMhcucG9zdGhvcm4udjEuRGVhZExldHRlciqUAQoQRGVhZExldHRlclJlYXNvbhIiCh5ERUFEX0xFVFRFUl9SRUFTT05fVU5TUEVDSUZJRUQQABIgChxERUFEX0xFVFRFUl9SRUFTT05fRVhIQVVTVEVEEAESGwoXREVBRF9MRVRURVJfUkVBU09OX0dPTkUQAhIdChlERUFEX0xFVFRFUl9SRUFTT05fUE9JU09OEAMqkQEKD0RlYWRMZXR0ZXJTdGF0ZRIhCh1ERUFEX0xFVFRFUl9TVEFURV9VTlNQRUNJRklFRBAAEhoKFkRFQURfTEVUVEVSX1NUQVRFX09QRU4QARIeChpERUFEX0xFVFRFUl9TVEFURV9SRURSSVZFThACEh8KG0RFQURfTEVUVEVSX1NUQVRFX0RJU0NBUkRFRBADMsMEChFEZWFkTGV0dGVyU2VydmljZRJ9Cg9MaXN0RGVhZExldHRlcnMSIy5wb3N0aG9ybi52MS5MaXN0RGVhZExldHRlcnNSZXF1ZXN0GiQucG9zdGhvcm4udjEuTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2UiH5ACAYi1GAOC0+STAhISEC92MS9kZWFkLWxldHRlcnMSjAEKEUV4cG9ydERlYWRMZXR0ZXJzEiUucG9zdGhvcm4udjEuRXhwb3J0RGVhZExldHRlcnNSZXF1ZXN0GiYucG9zdGhvcm4udjEuRXhwb3J0RGVhZExldHRlcnNSZXNwb25zZSImkAIBiLUYA4LT5JMCGRIXL3YxL2RlYWQtbGV0dGVyczpleHBvcnQwARKOAQoSUmVkcml2ZURlYWRMZXR0ZXJzEiYucG9zdGhvcm4udjEuUmVkcml2ZURlYWRMZXR0ZXJzUmVxdWVzdBonLnBvc3Rob3JuLnYxLlJlZHJpdmVEZWFkTGV0dGVyc1Jlc3BvbnNlIieItRgCgtPkkwIdOgEqIhgvdjEvZGVhZC1sZXR0ZXJzOnJlZHJpdmUSjgEKEkRpc2NhcmREZWFkTGV0dGVycxImLnBvc3Rob3JuLnYxLkRpc2NhcmREZWFkTGV0dGVyc1JlcXVlc3QaJy5wb3N0aG9ybi52MS5EaXNjYXJkRGVhZExldHRlcnNSZXNwb25zZSIniLUYAoLT5JMCHToBKiIYL3YxL2RlYWQtbGV0dGVyczpkaXNjYXJkYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_posthorn_v1_access, file_posthorn_v1_error_class, file_posthorn_v1_task]);
 
 /**
  * @generated from message posthorn.v1.DeadLetter
@@ -116,6 +118,13 @@ export type DeadLetter = Message<"posthorn.v1.DeadLetter"> & {
    * @generated from field: int32 round = 16;
    */
   round: number;
+
+  /**
+   * Of the last attempt.
+   *
+   * @generated from field: posthorn.v1.ErrorClass error_class = 17;
+   */
+  errorClass: ErrorClass;
 };
 
 /**
@@ -181,6 +190,13 @@ export type DeadLetterFilter = Message<"posthorn.v1.DeadLetterFilter"> & {
    * @generated from field: google.protobuf.Timestamp until = 9;
    */
   until?: Timestamp | undefined;
+
+  /**
+   * Of the last attempt.
+   *
+   * @generated from field: posthorn.v1.ErrorClass error_class = 10;
+   */
+  errorClass: ErrorClass;
 };
 
 /**
@@ -259,6 +275,20 @@ export type ListDeadLettersRequest = Message<"posthorn.v1.ListDeadLettersRequest
    * @generated from field: google.protobuf.Timestamp until = 12;
    */
   until?: Timestamp | undefined;
+
+  /**
+   * Of the last attempt.
+   *
+   * @generated from field: posthorn.v1.ErrorClass error_class = 13;
+   */
+  errorClass: ErrorClass;
+
+  /**
+   * The whole of a delivery's id, of its event's id, or of the id or idempotency key that the sender gave the event.
+   *
+   * @generated from field: string search = 14;
+   */
+  search: string;
 };
 
 /**
@@ -419,6 +449,121 @@ export const DiscardDeadLettersResponseSchema: GenMessage<DiscardDeadLettersResp
   messageDesc(file_posthorn_v1_dead_letter, 7);
 
 /**
+ * @generated from message posthorn.v1.ExportDeadLettersRequest
+ */
+export type ExportDeadLettersRequest = Message<"posthorn.v1.ExportDeadLettersRequest"> & {
+  /**
+   * As with `ListDeadLetters`.
+   *
+   * @generated from field: string application_id = 1;
+   */
+  applicationId: string;
+
+  /**
+   * @generated from field: string subscription_id = 2;
+   */
+  subscriptionId: string;
+
+  /**
+   * @generated from field: string event_id = 3;
+   */
+  eventId: string;
+
+  /**
+   * @generated from field: posthorn.v1.DeadLetterReason reason = 4;
+   */
+  reason: DeadLetterReason;
+
+  /**
+   * As answered with a row of an earlier stream.
+   *
+   * @generated from field: string page_token = 5;
+   */
+  pageToken: string;
+
+  /**
+   * Absent = open ones.
+   *
+   * @generated from field: posthorn.v1.DeadLetterState state = 6;
+   */
+  state: DeadLetterState;
+
+  /**
+   * @generated from field: string delivery_id = 7;
+   */
+  deliveryId: string;
+
+  /**
+   * The event type.
+   *
+   * @generated from field: string type = 8;
+   */
+  type: string;
+
+  /**
+   * @generated from field: int32 status_code = 9;
+   */
+  statusCode: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp since = 10;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp until = 11;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * Of the last attempt.
+   *
+   * @generated from field: posthorn.v1.ErrorClass error_class = 12;
+   */
+  errorClass: ErrorClass;
+
+  /**
+   * As with `ListDeadLetters`.
+   *
+   * @generated from field: string search = 13;
+   */
+  search: string;
+};
+
+/**
+ * Describes the message posthorn.v1.ExportDeadLettersRequest.
+ * Use `create(ExportDeadLettersRequestSchema)` to create a new message.
+ */
+export const ExportDeadLettersRequestSchema: GenMessage<ExportDeadLettersRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_dead_letter, 8);
+
+/**
+ * One row.
+ *
+ * @generated from message posthorn.v1.ExportDeadLettersResponse
+ */
+export type ExportDeadLettersResponse = Message<"posthorn.v1.ExportDeadLettersResponse"> & {
+  /**
+   * Where to go on: with the row of a full page, as `page_token` of another request with the same conditions. Empty with all others.
+   *
+   * @generated from field: string page_token = 1;
+   */
+  pageToken: string;
+
+  /**
+   * @generated from field: posthorn.v1.DeadLetter dead_letter = 2;
+   */
+  deadLetter?: DeadLetter | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.ExportDeadLettersResponse.
+ * Use `create(ExportDeadLettersResponseSchema)` to create a new message.
+ */
+export const ExportDeadLettersResponseSchema: GenMessage<ExportDeadLettersResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_dead_letter, 9);
+
+/**
  * @generated from enum posthorn.v1.DeadLetterReason
  */
 export const DeadLetterReason = {
@@ -519,6 +664,17 @@ export const DeadLetterService: GenService<{
     methodKind: "unary";
     input: typeof ListDeadLettersRequestSchema;
     output: typeof ListDeadLettersResponseSchema;
+  },
+  /**
+   * Answers all dead letters that a list would show, newest first, as a stream of rows that goes as fast as it is read. Rows of a full page end with a `page_token`: a stream that
+   * broke off is gone on with by sending the last one, which repeats at most the rows after it.
+   *
+   * @generated from rpc posthorn.v1.DeadLetterService.ExportDeadLetters
+   */
+  exportDeadLetters: {
+    methodKind: "server_streaming";
+    input: typeof ExportDeadLettersRequestSchema;
+    output: typeof ExportDeadLettersResponseSchema;
   },
   /**
    * Sends dead letters again, each as a new round of its delivery with the same `webhook-id`, in the lower class. Counts first; with

@@ -9,13 +9,17 @@ import { file_google_api_annotations } from "../../google/api/annotations_pb.ts"
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_posthorn_v1_access } from "./access_pb.ts";
+import type { DeadLetterState } from "./dead_letter_pb.ts";
+import { file_posthorn_v1_dead_letter } from "./dead_letter_pb.ts";
+import type { ErrorClass } from "./error_class_pb.ts";
+import { file_posthorn_v1_error_class } from "./error_class_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file posthorn/v1/delivery.proto.
  */
 export const file_posthorn_v1_delivery: GenFile = /*@__PURE__*/
-  fileDesc("Chpwb3N0aG9ybi92MS9kZWxpdmVyeS5wcm90bxILcG9zdGhvcm4udjEiugMKCERlbGl2ZXJ5EgoKAmlkGAEgASgJEhYKDmFwcGxpY2F0aW9uX2lkGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEhcKD3N1YnNjcmlwdGlvbl9pZBgEIAEoCRISCgpldmVudF90eXBlGAUgASgJEikKBXN0YXRlGAYgASgOMhoucG9zdGhvcm4udjEuRGVsaXZlcnlTdGF0ZRIVCg1hdHRlbXB0X2NvdW50GAcgASgFEi4KCmNyZWF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD25leHRfYXR0ZW1wdF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQbGFzdF9zdGF0dXNfY29kZRgKIAEoBRISCgpsYXN0X2Vycm9yGAsgASgJEi8KC2ZpbmlzaGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YDSABKAkSJgoIYXR0ZW1wdHMYDiADKAsyFC5wb3N0aG9ybi52MS5BdHRlbXB0Eg0KBXJvdW5kGA8gASgFItMDCgdBdHRlbXB0EgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoBRIlCgdvdXRjb21lGAMgASgOMhQucG9zdGhvcm4udjEuT3V0Y29tZRIsCgtlcnJvcl9jbGFzcxgEIAEoDjIXLnBvc3Rob3JuLnYxLkVycm9yQ2xhc3MSEwoLc3RhdHVzX2NvZGUYBSABKAUSDQoFZXJyb3IYBiABKAkSMAoMc2NoZWR1bGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtmaW5pc2hlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZHVyYXRpb25fbXMYCiABKAESLAoHcmVxdWVzdBgLIAEoCzIbLnBvc3Rob3JuLnYxLkF0dGVtcHRSZXF1ZXN0Ei4KCHJlc3BvbnNlGAwgASgLMhwucG9zdGhvcm4udjEuQXR0ZW1wdFJlc3BvbnNlEi0KCXBoYXNlc19tcxgNIAEoCzIaLnBvc3Rob3JuLnYxLkF0dGVtcHRQaGFzZXMimAEKDkF0dGVtcHRSZXF1ZXN0Eg4KBm1ldGhvZBgBIAEoCRILCgN1cmwYAiABKAkSOQoHaGVhZGVycxgDIAMoCzIoLnBvc3Rob3JuLnYxLkF0dGVtcHRSZXF1ZXN0LkhlYWRlcnNFbnRyeRouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKeAQoPQXR0ZW1wdFJlc3BvbnNlEjoKB2hlYWRlcnMYASADKAsyKS5wb3N0aG9ybi52MS5BdHRlbXB0UmVzcG9uc2UuSGVhZGVyc0VudHJ5EgwKBGJvZHkYAiABKAkSEQoJdHJ1bmNhdGVkGAMgASgIGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIl0KDUF0dGVtcHRQaGFzZXMSCwoDZG5zGAEgASgBEg8KB2Nvbm5lY3QYAiABKAESCwoDdGxzGAMgASgBEhIKCmZpcnN0X2J5dGUYBCABKAESDQoFdG90YWwYBSABKAEixQIKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBIWCg5hcHBsaWNhdGlvbl9pZBgBIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSDAoEdHlwZRgEIAEoCRIzCgVzdGF0ZRgFIAEoDjIaLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5U3RhdGVCCLpIBYIBAhABEhMKC3N0YXR1c19jb2RlGAYgASgFEikKBXNpbmNlGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoJcGFnZV9zaXplGAkgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YCiABKAlCCLpIBXIDGPQDIlwKFkxpc3REZWxpdmVyaWVzUmVzcG9uc2USKQoKZGVsaXZlcmllcxgBIAMoCzIVLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIyChJHZXREZWxpdmVyeVJlcXVlc3QSHAoLZGVsaXZlcnlfaWQYASABKAlCB7pIBHICEAEiPgoTR2V0RGVsaXZlcnlSZXNwb25zZRInCghkZWxpdmVyeRgBIAEoCzIVLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5IjQKFFJldHJ5RGVsaXZlcnlSZXF1ZXN0EhwKC2RlbGl2ZXJ5X2lkGAEgASgJQge6SARyAhABIkAKFVJldHJ5RGVsaXZlcnlSZXNwb25zZRInCghkZWxpdmVyeRgBIAEoCzIVLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5Ik8KFUNhbmNlbERlbGl2ZXJ5UmVxdWVzdBIcCgtkZWxpdmVyeV9pZBgBIAEoCUIHukgEcgIQARIYCgZyZWFzb24YAiABKAlCCLpIBXIDGMgBIkEKFkNhbmNlbERlbGl2ZXJ5UmVzcG9uc2USJwoIZGVsaXZlcnkYASABKAsyFS5wb3N0aG9ybi52MS5EZWxpdmVyeSq/AQoNRGVsaXZlcnlTdGF0ZRIeChpERUxJVkVSWV9TVEFURV9VTlNQRUNJRklFRBAAEhwKGERFTElWRVJZX1NUQVRFX1NDSEVEVUxFRBABEhsKF0RFTElWRVJZX1NUQVRFX1JFVFJZSU5HEAISHAoYREVMSVZFUllfU1RBVEVfREVMSVZFUkVEEAMSFwoTREVMSVZFUllfU1RBVEVfREVBRBAEEhwKGERFTElWRVJZX1NUQVRFX0NBTkNFTExFRBAFKk0KB091dGNvbWUSFwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEhUKEU9VVENPTUVfREVMSVZFUkVEEAESEgoOT1VUQ09NRV9GQUlMRUQQAirqAQoKRXJyb3JDbGFzcxIbChdFUlJPUl9DTEFTU19VTlNQRUNJRklFRBAAEhYKEkVSUk9SX0NMQVNTX1NUQVRVUxABEhcKE0VSUk9SX0NMQVNTX1RJTUVPVVQQAhITCg9FUlJPUl9DTEFTU19ETlMQAxIXChNFUlJPUl9DTEFTU19DT05ORUNUEAQSEwoPRVJST1JfQ0xBU1NfVExTEAUSFwoTRVJST1JfQ0xBU1NfUkVGVVNFRBAGEhgKFEVSUk9SX0NMQVNTX1BST1RPQ09MEAcSGAoURVJST1JfQ0xBU1NfSU5URVJOQUwQCDL4BAoPRGVsaXZlcnlTZXJ2aWNlEqoBCg5MaXN0RGVsaXZlcmllcxIiLnBvc3Rob3JuLnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBojLnBvc3Rob3JuLnYxLkxpc3REZWxpdmVyaWVzUmVzcG9uc2UiT5ACAYi1GAOC0+STAkJaMBIuL3YxL3N1YnNjcmlwdGlvbnMve3N1YnNjcmlwdGlvbl9pZH0vZGVsaXZlcmllcxIOL3YxL2RlbGl2ZXJpZXMShwEKC0dldERlbGl2ZXJ5Eh8ucG9zdGhvcm4udjEuR2V0RGVsaXZlcnlSZXF1ZXN0GiAucG9zdGhvcm4udjEuR2V0RGVsaXZlcnlSZXNwb25zZSI1kAIBiLUYA4LT5JMCKGIIZGVsaXZlcnkSHC92MS9kZWxpdmVyaWVzL3tkZWxpdmVyeV9pZH0SkwEKDVJldHJ5RGVsaXZlcnkSIS5wb3N0aG9ybi52MS5SZXRyeURlbGl2ZXJ5UmVxdWVzdBoiLnBvc3Rob3JuLnYxLlJldHJ5RGVsaXZlcnlSZXNwb25zZSI7iLUYAoLT5JMCMToBKmIIZGVsaXZlcnkiIi92MS9kZWxpdmVyaWVzL3tkZWxpdmVyeV9pZH06cmV0cnkSlwEKDkNhbmNlbERlbGl2ZXJ5EiIucG9zdGhvcm4udjEuQ2FuY2VsRGVsaXZlcnlSZXF1ZXN0GiMucG9zdGhvcm4udjEuQ2FuY2VsRGVsaXZlcnlSZXNwb25zZSI8iLUYAoLT5JMCMjoBKmIIZGVsaXZlcnkiIy92MS9kZWxpdmVyaWVzL3tkZWxpdmVyeV9pZH06Y2FuY2VsYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_posthorn_v1_access]);
+  fileDesc("Chpwb3N0aG9ybi92MS9kZWxpdmVyeS5wcm90bxILcG9zdGhvcm4udjEi4wQKCERlbGl2ZXJ5EgoKAmlkGAEgASgJEhYKDmFwcGxpY2F0aW9uX2lkGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEhcKD3N1YnNjcmlwdGlvbl9pZBgEIAEoCRISCgpldmVudF90eXBlGAUgASgJEikKBXN0YXRlGAYgASgOMhoucG9zdGhvcm4udjEuRGVsaXZlcnlTdGF0ZRIVCg1hdHRlbXB0X2NvdW50GAcgASgFEi4KCmNyZWF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD25leHRfYXR0ZW1wdF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQbGFzdF9zdGF0dXNfY29kZRgKIAEoBRISCgpsYXN0X2Vycm9yGAsgASgJEi8KC2ZpbmlzaGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YDSABKAkSJgoIYXR0ZW1wdHMYDiADKAsyFC5wb3N0aG9ybi52MS5BdHRlbXB0Eg0KBXJvdW5kGA8gASgFEi4KDG5leHRfYXR0ZW1wdBgQIAEoCzIYLnBvc3Rob3JuLnYxLk5leHRBdHRlbXB0EisKBmVuZGluZxgRIAEoCzIbLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5RW5kaW5nEjEKEGxhc3RfZXJyb3JfY2xhc3MYEiABKA4yFy5wb3N0aG9ybi52MS5FcnJvckNsYXNzEhcKD3JldGVudGlvbl9ob3VycxgUIAEoBSKJAQoLTmV4dEF0dGVtcHQSJgoCYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KBnJlYXNvbhgCIAEoDjIeLnBvc3Rob3JuLnYxLk5leHRBdHRlbXB0UmVhc29uEgwKBHRleHQYAyABKAkSFAoMcmV0cnlfbnVtYmVyGAQgASgFIqgBCg5EZWxpdmVyeUVuZGluZxIMCgR0ZXh0GAEgASgJEjcKEWRlYWRfbGV0dGVyX3N0YXRlGAIgASgOMhwucG9zdGhvcm4udjEuRGVhZExldHRlclN0YXRlEhwKFGRlYWRfbGV0dGVyX3Bvc2l0aW9uGAMgASgJEjEKDXJlZHJpdmVfdW50aWwYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItMDCgdBdHRlbXB0EgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoBRIlCgdvdXRjb21lGAMgASgOMhQucG9zdGhvcm4udjEuT3V0Y29tZRIsCgtlcnJvcl9jbGFzcxgEIAEoDjIXLnBvc3Rob3JuLnYxLkVycm9yQ2xhc3MSEwoLc3RhdHVzX2NvZGUYBSABKAUSDQoFZXJyb3IYBiABKAkSMAoMc2NoZWR1bGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtmaW5pc2hlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZHVyYXRpb25fbXMYCiABKAESLAoHcmVxdWVzdBgLIAEoCzIbLnBvc3Rob3JuLnYxLkF0dGVtcHRSZXF1ZXN0Ei4KCHJlc3BvbnNlGAwgASgLMhwucG9zdGhvcm4udjEuQXR0ZW1wdFJlc3BvbnNlEi0KCXBoYXNlc19tcxgNIAEoCzIaLnBvc3Rob3JuLnYxLkF0dGVtcHRQaGFzZXMimAEKDkF0dGVtcHRSZXF1ZXN0Eg4KBm1ldGhvZBgBIAEoCRILCgN1cmwYAiABKAkSOQoHaGVhZGVycxgDIAMoCzIoLnBvc3Rob3JuLnYxLkF0dGVtcHRSZXF1ZXN0LkhlYWRlcnNFbnRyeRouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKeAQoPQXR0ZW1wdFJlc3BvbnNlEjoKB2hlYWRlcnMYASADKAsyKS5wb3N0aG9ybi52MS5BdHRlbXB0UmVzcG9uc2UuSGVhZGVyc0VudHJ5EgwKBGJvZHkYAiABKAkSEQoJdHJ1bmNhdGVkGAMgASgIGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIl0KDUF0dGVtcHRQaGFzZXMSCwoDZG5zGAEgASgBEg8KB2Nvbm5lY3QYAiABKAESCwoDdGxzGAMgASgBEhIKCmZpcnN0X2J5dGUYBCABKAESDQoFdG90YWwYBSABKAEilwMKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBIWCg5hcHBsaWNhdGlvbl9pZBgBIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSDAoEdHlwZRgEIAEoCRIzCgVzdGF0ZRgFIAEoDjIaLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5U3RhdGVCCLpIBYIBAhABEhMKC3N0YXR1c19jb2RlGAYgASgFEikKBXNpbmNlGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoJcGFnZV9zaXplGAkgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YCiABKAlCCLpIBXIDGPQDEjYKC2Vycm9yX2NsYXNzGAsgASgOMhcucG9zdGhvcm4udjEuRXJyb3JDbGFzc0IIukgFggECEAESGAoGc2VhcmNoGAwgASgJQgi6SAVyAxisAiKmAgoWQ291bnREZWxpdmVyaWVzUmVxdWVzdBIWCg5hcHBsaWNhdGlvbl9pZBgBIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSDAoEdHlwZRgEIAEoCRITCgtzdGF0dXNfY29kZRgFIAEoBRIpCgVzaW5jZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKC2Vycm9yX2NsYXNzGAggASgOMhcucG9zdGhvcm4udjEuRXJyb3JDbGFzc0IIukgFggECEAESGAoGc2VhcmNoGAkgASgJQgi6SAVyAxisAiJKChdDb3VudERlbGl2ZXJpZXNSZXNwb25zZRIvCgZjb3VudHMYASADKAsyHy5wb3N0aG9ybi52MS5EZWxpdmVyeVN0YXRlQ291bnQiXAoSRGVsaXZlcnlTdGF0ZUNvdW50EikKBXN0YXRlGAEgASgOMhoucG9zdGhvcm4udjEuRGVsaXZlcnlTdGF0ZRINCgVjb3VudBgCIAEoBRIMCgRtb3JlGAMgASgIIlwKFkxpc3REZWxpdmVyaWVzUmVzcG9uc2USKQoKZGVsaXZlcmllcxgBIAMoCzIVLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIyChJHZXREZWxpdmVyeVJlcXVlc3QSHAoLZGVsaXZlcnlfaWQYASABKAlCB7pIBHICEAEiPgoTR2V0RGVsaXZlcnlSZXNwb25zZRInCghkZWxpdmVyeRgBIAEoCzIVLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5IjQKFFJldHJ5RGVsaXZlcnlSZXF1ZXN0EhwKC2RlbGl2ZXJ5X2lkGAEgASgJQge6SARyAhABIkAKFVJldHJ5RGVsaXZlcnlSZXNwb25zZRInCghkZWxpdmVyeRgBIAEoCzIVLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5Ik8KFUNhbmNlbERlbGl2ZXJ5UmVxdWVzdBIcCgtkZWxpdmVyeV9pZBgBIAEoCUIHukgEcgIQARIYCgZyZWFzb24YAiABKAlCCLpIBXIDGMgBIkEKFkNhbmNlbERlbGl2ZXJ5UmVzcG9uc2USJwoIZGVsaXZlcnkYASABKAsyFS5wb3N0aG9ybi52MS5EZWxpdmVyeSKRAwoXRXhwb3J0RGVsaXZlcmllc1JlcXVlc3QSFgoOYXBwbGljYXRpb25faWQYASABKAkSFwoPc3Vic2NyaXB0aW9uX2lkGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEgwKBHR5cGUYBCABKAkSMwoFc3RhdGUYBSABKA4yGi5wb3N0aG9ybi52MS5EZWxpdmVyeVN0YXRlQgi6SAWCAQIQARITCgtzdGF0dXNfY29kZRgGIAEoBRIpCgVzaW5jZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhwKCnBhZ2VfdG9rZW4YCSABKAlCCLpIBXIDGPQDEjYKC2Vycm9yX2NsYXNzGAogASgOMhcucG9zdGhvcm4udjEuRXJyb3JDbGFzc0IIukgFggECEAESGAoGc2VhcmNoGAsgASgJQgi6SAVyAxisAhIVCg13aXRoX2F0dGVtcHRzGAwgASgIIlcKGEV4cG9ydERlbGl2ZXJpZXNSZXNwb25zZRISCgpwYWdlX3Rva2VuGAEgASgJEicKCGRlbGl2ZXJ5GAIgASgLMhUucG9zdGhvcm4udjEuRGVsaXZlcnkizAEKFldhdGNoRGVsaXZlcmllc1JlcXVlc3QSFgoOYXBwbGljYXRpb25faWQYASABKAkSFwoPc3Vic2NyaXB0aW9uX2lkGAIgASgJEhoKCGV2ZW50X2lkGAMgASgJQgi6SAVyAxisAhIWCgR0eXBlGAQgASgJQgi6SAVyAxisAhIzCgVzdGF0ZRgFIAEoDjIaLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5U3RhdGVCCLpIBYIBAhABEhgKBmN1cnNvchgGIAEoCUIIukgFcgMY4F0iiQEKF1dhdGNoRGVsaXZlcmllc1Jlc3BvbnNlEg4KBmN1cnNvchgBIAEoCRItCgZjaGFuZ2UYAiABKAsyGy5wb3N0aG9ybi52MS5EZWxpdmVyeUNoYW5nZUgAEiQKA2dhcBgDIAEoCzIVLnBvc3Rob3JuLnYxLldhdGNoR2FwSABCCQoHY29udGVudCJoCg5EZWxpdmVyeUNoYW5nZRInCghkZWxpdmVyeRgBIAEoCzIVLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5Ei0KB2F0dGVtcHQYAiABKAsyHC5wb3N0aG9ybi52MS5GaW5pc2hlZEF0dGVtcHQioAEKD0ZpbmlzaGVkQXR0ZW1wdBIOCgZudW1iZXIYASABKAUSJQoHb3V0Y29tZRgCIAEoDjIULnBvc3Rob3JuLnYxLk91dGNvbWUSLAoLZXJyb3JfY2xhc3MYAyABKA4yFy5wb3N0aG9ybi52MS5FcnJvckNsYXNzEhMKC3N0YXR1c19jb2RlGAQgASgFEhMKC2R1cmF0aW9uX21zGAUgASgBImAKCFdhdGNoR2FwEikKBXNpbmNlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqvwEKDURlbGl2ZXJ5U3RhdGUSHgoaREVMSVZFUllfU1RBVEVfVU5TUEVDSUZJRUQQABIcChhERUxJVkVSWV9TVEFURV9TQ0hFRFVMRUQQARIbChdERUxJVkVSWV9TVEFURV9SRVRSWUlORxACEhwKGERFTElWRVJZX1NUQVRFX0RFTElWRVJFRBADEhcKE0RFTElWRVJZX1NUQVRFX0RFQUQQBBIcChhERUxJVkVSWV9TVEFURV9DQU5DRUxMRUQQBSpNCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABIVChFPVVRDT01FX0RFTElWRVJFRBABEhIKDk9VVENPTUVfRkFJTEVEEAIqkQMKEU5leHRBdHRlbXB0UmVhc29uEiMKH05FWFRfQVRURU1QVF9SRUFTT05fVU5TUEVDSUZJRUQQABIdChlORVhUX0FUVEVNUFRfUkVBU09OX0ZJUlNUEAESIgoeTkVYVF9BVFRFTVBUX1JFQVNPTl9ERUxJVkVSX0FUEAISIAocTkVYVF9BVFRFTVBUX1JFQVNPTl9TQ0hFRFVMRRADEiMKH05FWFRfQVRURU1QVF9SRUFTT05fUkVUUllfQUZURVIQBBIhCh1ORVhUX0FUVEVNUFRfUkVBU09OX05FV19ST1VORBAFEiAKHE5FWFRfQVRURU1QVF9SRUFTT05fSEFTVEVORUQQBhIeChpORVhUX0FUVEVNUFRfUkVBU09OX1BBVVNFRBAHEiQKIE5FWFRfQVRURU1QVF9SRUFTT05fQlJFQUtFUl9PUEVOEAgSIQodTkVYVF9BVFRFTVBUX1JFQVNPTl9USFJPVFRMRUQQCRIfChtORVhUX0FUVEVNUFRfUkVBU09OX0JBQ0tMT0cQCjKMCAoPRGVsaXZlcnlTZXJ2aWNlEqoBCg5MaXN0RGVsaXZlcmllcxIiLnBvc3Rob3JuLnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBojLnBvc3Rob3JuLnYxLkxpc3REZWxpdmVyaWVzUmVzcG9uc2UiT5ACAYi1GAOC0+STAkJaMBIuL3YxL3N1YnNjcmlwdGlvbnMve3N1YnNjcmlwdGlvbl9pZH0vZGVsaXZlcmllcxIOL3YxL2RlbGl2ZXJpZXMShwEKEEV4cG9ydERlbGl2ZXJpZXMSJC5wb3N0aG9ybi52MS5FeHBvcnREZWxpdmVyaWVzUmVxdWVzdBolLnBvc3Rob3JuLnYxLkV4cG9ydERlbGl2ZXJpZXNSZXNwb25zZSIkkAIBiLUYA4LT5JMCFxIVL3YxL2RlbGl2ZXJpZXM6ZXhwb3J0MAESgwEKD1dhdGNoRGVsaXZlcmllcxIjLnBvc3Rob3JuLnYxLldhdGNoRGVsaXZlcmllc1JlcXVlc3QaJC5wb3N0aG9ybi52MS5XYXRjaERlbGl2ZXJpZXNSZXNwb25zZSIjkAIBiLUYA4LT5JMCFhIUL3YxL2RlbGl2ZXJpZXM6d2F0Y2gwARKBAQoPQ291bnREZWxpdmVyaWVzEiMucG9zdGhvcm4udjEuQ291bnREZWxpdmVyaWVzUmVxdWVzdBokLnBvc3Rob3JuLnYxLkNvdW50RGVsaXZlcmllc1Jlc3BvbnNlIiOQAgGItRgDgtPkkwIWEhQvdjEvZGVsaXZlcmllczpjb3VudBKHAQoLR2V0RGVsaXZlcnkSHy5wb3N0aG9ybi52MS5HZXREZWxpdmVyeVJlcXVlc3QaIC5wb3N0aG9ybi52MS5HZXREZWxpdmVyeVJlc3BvbnNlIjWQAgGItRgDgtPkkwIoYghkZWxpdmVyeRIcL3YxL2RlbGl2ZXJpZXMve2RlbGl2ZXJ5X2lkfRKTAQoNUmV0cnlEZWxpdmVyeRIhLnBvc3Rob3JuLnYxLlJldHJ5RGVsaXZlcnlSZXF1ZXN0GiIucG9zdGhvcm4udjEuUmV0cnlEZWxpdmVyeVJlc3BvbnNlIjuItRgCgtPkkwIxOgEqYghkZWxpdmVyeSIiL3YxL2RlbGl2ZXJpZXMve2RlbGl2ZXJ5X2lkfTpyZXRyeRKXAQoOQ2FuY2VsRGVsaXZlcnkSIi5wb3N0aG9ybi52MS5DYW5jZWxEZWxpdmVyeVJlcXVlc3QaIy5wb3N0aG9ybi52MS5DYW5jZWxEZWxpdmVyeVJlc3BvbnNlIjyItRgCgtPkkwIyOgEqYghkZWxpdmVyeSIjL3YxL2RlbGl2ZXJpZXMve2RlbGl2ZXJ5X2lkfTpjYW5jZWxiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_posthorn_v1_access, file_posthorn_v1_dead_letter, file_posthorn_v1_error_class]);
 
 /**
  * @generated from message posthorn.v1.Delivery
@@ -99,7 +103,8 @@ export type Delivery = Message<"posthorn.v1.Delivery"> & {
   reason: string;
 
   /**
-   * Single reads only, oldest first.
+   * Single reads only, oldest first. Within an event: the last five of each of at most 50 deliveries, those that are not delivered first, with at most
+   * 1,024 characters of what was answered; `attempt_count` says how many there are.
    *
    * @generated from field: repeated posthorn.v1.Attempt attempts = 14;
    */
@@ -111,6 +116,35 @@ export type Delivery = Message<"posthorn.v1.Delivery"> & {
    * @generated from field: int32 round = 15;
    */
   round: number;
+
+  /**
+   * Single reads only: of a delivery that waits for an attempt.
+   *
+   * @generated from field: posthorn.v1.NextAttempt next_attempt = 16;
+   */
+  nextAttempt?: NextAttempt | undefined;
+
+  /**
+   * Single reads only: of a delivery that is dead or cancelled.
+   *
+   * @generated from field: posthorn.v1.DeliveryEnding ending = 17;
+   */
+  ending?: DeliveryEnding | undefined;
+
+  /**
+   * Of the last attempt.
+   *
+   * @generated from field: posthorn.v1.ErrorClass last_error_class = 18;
+   */
+  lastErrorClass: ErrorClass;
+
+  /**
+   * How long it is kept, with its event and its attempts, in hours from the end of the day (UTC) of its event; 0 = as the installation keeps what has
+   * no time of its own. What waits for an attempt is kept in any case.
+   *
+   * @generated from field: int32 retention_hours = 20;
+   */
+  retentionHours: number;
 };
 
 /**
@@ -119,6 +153,88 @@ export type Delivery = Message<"posthorn.v1.Delivery"> & {
  */
 export const DeliverySchema: GenMessage<Delivery> = /*@__PURE__*/
   messageDesc(file_posthorn_v1_delivery, 0);
+
+/**
+ * When the next attempt is due, and why then.
+ *
+ * @generated from message posthorn.v1.NextAttempt
+ */
+export type NextAttempt = Message<"posthorn.v1.NextAttempt"> & {
+  /**
+   * As far as is known now; absent = no time is known. Later than `Delivery.next_attempt_at` when something holds the delivery back.
+   *
+   * @generated from field: google.protobuf.Timestamp at = 1;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * @generated from field: posthorn.v1.NextAttemptReason reason = 2;
+   */
+  reason: NextAttemptReason;
+
+  /**
+   * The same for people.
+   *
+   * @generated from field: string text = 3;
+   */
+  text: string;
+
+  /**
+   * Which retry of its round it is; 0 = the first attempt.
+   *
+   * @generated from field: int32 retry_number = 4;
+   */
+  retryNumber: number;
+};
+
+/**
+ * Describes the message posthorn.v1.NextAttempt.
+ * Use `create(NextAttemptSchema)` to create a new message.
+ */
+export const NextAttemptSchema: GenMessage<NextAttempt> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_delivery, 1);
+
+/**
+ * Why there is no further attempt, and what can be done about it.
+ *
+ * @generated from message posthorn.v1.DeliveryEnding
+ */
+export type DeliveryEnding = Message<"posthorn.v1.DeliveryEnding"> & {
+  /**
+   * For people.
+   *
+   * @generated from field: string text = 1;
+   */
+  text: string;
+
+  /**
+   * Of its dead letter; absent = it has none, or none is kept any more.
+   *
+   * @generated from field: posthorn.v1.DeadLetterState dead_letter_state = 2;
+   */
+  deadLetterState: DeadLetterState;
+
+  /**
+   * `DeadLetter.position`
+   *
+   * @generated from field: string dead_letter_position = 3;
+   */
+  deadLetterPosition: string;
+
+  /**
+   * Until when its dead letter can be redriven.
+   *
+   * @generated from field: google.protobuf.Timestamp redrive_until = 4;
+   */
+  redriveUntil?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.DeliveryEnding.
+ * Use `create(DeliveryEndingSchema)` to create a new message.
+ */
+export const DeliveryEndingSchema: GenMessage<DeliveryEnding> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_delivery, 2);
 
 /**
  * One HTTP request of a delivery.
@@ -207,7 +323,7 @@ export type Attempt = Message<"posthorn.v1.Attempt"> & {
  * Use `create(AttemptSchema)` to create a new message.
  */
 export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_delivery, 1);
+  messageDesc(file_posthorn_v1_delivery, 3);
 
 /**
  * What was sent. The body is the event's, see `GetEventPayload`.
@@ -226,7 +342,7 @@ export type AttemptRequest = Message<"posthorn.v1.AttemptRequest"> & {
   url: string;
 
   /**
-   * Values of headers that carry secrets are left out.
+   * `[hidden]` for the values of signatures, of the subscription's own headers, and of those whose names speak of a secret.
    *
    * @generated from field: map<string, string> headers = 3;
    */
@@ -238,7 +354,7 @@ export type AttemptRequest = Message<"posthorn.v1.AttemptRequest"> & {
  * Use `create(AttemptRequestSchema)` to create a new message.
  */
 export const AttemptRequestSchema: GenMessage<AttemptRequest> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_delivery, 2);
+  messageDesc(file_posthorn_v1_delivery, 4);
 
 /**
  * What was answered: at most 16 KiB of the body.
@@ -269,7 +385,7 @@ export type AttemptResponse = Message<"posthorn.v1.AttemptResponse"> & {
  * Use `create(AttemptResponseSchema)` to create a new message.
  */
 export const AttemptResponseSchema: GenMessage<AttemptResponse> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_delivery, 3);
+  messageDesc(file_posthorn_v1_delivery, 5);
 
 /**
  * Where the time went, in milliseconds; 0 = the phase did not happen (a kept-alive connection has no dns, connect and tls).
@@ -308,7 +424,7 @@ export type AttemptPhases = Message<"posthorn.v1.AttemptPhases"> & {
  * Use `create(AttemptPhasesSchema)` to create a new message.
  */
 export const AttemptPhasesSchema: GenMessage<AttemptPhases> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_delivery, 4);
+  messageDesc(file_posthorn_v1_delivery, 6);
 
 /**
  * @generated from message posthorn.v1.ListDeliveriesRequest
@@ -369,6 +485,20 @@ export type ListDeliveriesRequest = Message<"posthorn.v1.ListDeliveriesRequest">
    * @generated from field: string page_token = 10;
    */
   pageToken: string;
+
+  /**
+   * Of the last attempt.
+   *
+   * @generated from field: posthorn.v1.ErrorClass error_class = 11;
+   */
+  errorClass: ErrorClass;
+
+  /**
+   * The whole of a delivery's id, of its event's id, or of the id or idempotency key that the sender gave the event.
+   *
+   * @generated from field: string search = 12;
+   */
+  search: string;
 };
 
 /**
@@ -376,7 +506,120 @@ export type ListDeliveriesRequest = Message<"posthorn.v1.ListDeliveriesRequest">
  * Use `create(ListDeliveriesRequestSchema)` to create a new message.
  */
 export const ListDeliveriesRequestSchema: GenMessage<ListDeliveriesRequest> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_delivery, 5);
+  messageDesc(file_posthorn_v1_delivery, 7);
+
+/**
+ * @generated from message posthorn.v1.CountDeliveriesRequest
+ */
+export type CountDeliveriesRequest = Message<"posthorn.v1.CountDeliveriesRequest"> & {
+  /**
+   * @generated from field: string application_id = 1;
+   */
+  applicationId: string;
+
+  /**
+   * @generated from field: string subscription_id = 2;
+   */
+  subscriptionId: string;
+
+  /**
+   * @generated from field: string event_id = 3;
+   */
+  eventId: string;
+
+  /**
+   * The event type.
+   *
+   * @generated from field: string type = 4;
+   */
+  type: string;
+
+  /**
+   * Of the last attempt.
+   *
+   * @generated from field: int32 status_code = 5;
+   */
+  statusCode: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp since = 6;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp until = 7;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * Of the last attempt.
+   *
+   * @generated from field: posthorn.v1.ErrorClass error_class = 8;
+   */
+  errorClass: ErrorClass;
+
+  /**
+   * As with `ListDeliveries`.
+   *
+   * @generated from field: string search = 9;
+   */
+  search: string;
+};
+
+/**
+ * Describes the message posthorn.v1.CountDeliveriesRequest.
+ * Use `create(CountDeliveriesRequestSchema)` to create a new message.
+ */
+export const CountDeliveriesRequestSchema: GenMessage<CountDeliveriesRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_delivery, 8);
+
+/**
+ * @generated from message posthorn.v1.CountDeliveriesResponse
+ */
+export type CountDeliveriesResponse = Message<"posthorn.v1.CountDeliveriesResponse"> & {
+  /**
+   * Every state once, in the order of their numbers.
+   *
+   * @generated from field: repeated posthorn.v1.DeliveryStateCount counts = 1;
+   */
+  counts: DeliveryStateCount[];
+};
+
+/**
+ * Describes the message posthorn.v1.CountDeliveriesResponse.
+ * Use `create(CountDeliveriesResponseSchema)` to create a new message.
+ */
+export const CountDeliveriesResponseSchema: GenMessage<CountDeliveriesResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_delivery, 9);
+
+/**
+ * @generated from message posthorn.v1.DeliveryStateCount
+ */
+export type DeliveryStateCount = Message<"posthorn.v1.DeliveryStateCount"> & {
+  /**
+   * @generated from field: posthorn.v1.DeliveryState state = 1;
+   */
+  state: DeliveryState;
+
+  /**
+   * @generated from field: int32 count = 2;
+   */
+  count: number;
+
+  /**
+   * Whether there are more than `count`.
+   *
+   * @generated from field: bool more = 3;
+   */
+  more: boolean;
+};
+
+/**
+ * Describes the message posthorn.v1.DeliveryStateCount.
+ * Use `create(DeliveryStateCountSchema)` to create a new message.
+ */
+export const DeliveryStateCountSchema: GenMessage<DeliveryStateCount> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_delivery, 10);
 
 /**
  * @generated from message posthorn.v1.ListDeliveriesResponse
@@ -398,7 +641,7 @@ export type ListDeliveriesResponse = Message<"posthorn.v1.ListDeliveriesResponse
  * Use `create(ListDeliveriesResponseSchema)` to create a new message.
  */
 export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_delivery, 6);
+  messageDesc(file_posthorn_v1_delivery, 11);
 
 /**
  * @generated from message posthorn.v1.GetDeliveryRequest
@@ -415,7 +658,7 @@ export type GetDeliveryRequest = Message<"posthorn.v1.GetDeliveryRequest"> & {
  * Use `create(GetDeliveryRequestSchema)` to create a new message.
  */
 export const GetDeliveryRequestSchema: GenMessage<GetDeliveryRequest> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_delivery, 7);
+  messageDesc(file_posthorn_v1_delivery, 12);
 
 /**
  * @generated from message posthorn.v1.GetDeliveryResponse
@@ -432,7 +675,7 @@ export type GetDeliveryResponse = Message<"posthorn.v1.GetDeliveryResponse"> & {
  * Use `create(GetDeliveryResponseSchema)` to create a new message.
  */
 export const GetDeliveryResponseSchema: GenMessage<GetDeliveryResponse> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_delivery, 8);
+  messageDesc(file_posthorn_v1_delivery, 13);
 
 /**
  * @generated from message posthorn.v1.RetryDeliveryRequest
@@ -449,7 +692,7 @@ export type RetryDeliveryRequest = Message<"posthorn.v1.RetryDeliveryRequest"> &
  * Use `create(RetryDeliveryRequestSchema)` to create a new message.
  */
 export const RetryDeliveryRequestSchema: GenMessage<RetryDeliveryRequest> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_delivery, 9);
+  messageDesc(file_posthorn_v1_delivery, 14);
 
 /**
  * @generated from message posthorn.v1.RetryDeliveryResponse
@@ -466,7 +709,7 @@ export type RetryDeliveryResponse = Message<"posthorn.v1.RetryDeliveryResponse">
  * Use `create(RetryDeliveryResponseSchema)` to create a new message.
  */
 export const RetryDeliveryResponseSchema: GenMessage<RetryDeliveryResponse> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_delivery, 10);
+  messageDesc(file_posthorn_v1_delivery, 15);
 
 /**
  * @generated from message posthorn.v1.CancelDeliveryRequest
@@ -490,7 +733,7 @@ export type CancelDeliveryRequest = Message<"posthorn.v1.CancelDeliveryRequest">
  * Use `create(CancelDeliveryRequestSchema)` to create a new message.
  */
 export const CancelDeliveryRequestSchema: GenMessage<CancelDeliveryRequest> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_delivery, 11);
+  messageDesc(file_posthorn_v1_delivery, 16);
 
 /**
  * @generated from message posthorn.v1.CancelDeliveryResponse
@@ -507,7 +750,306 @@ export type CancelDeliveryResponse = Message<"posthorn.v1.CancelDeliveryResponse
  * Use `create(CancelDeliveryResponseSchema)` to create a new message.
  */
 export const CancelDeliveryResponseSchema: GenMessage<CancelDeliveryResponse> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_delivery, 12);
+  messageDesc(file_posthorn_v1_delivery, 17);
+
+/**
+ * @generated from message posthorn.v1.ExportDeliveriesRequest
+ */
+export type ExportDeliveriesRequest = Message<"posthorn.v1.ExportDeliveriesRequest"> & {
+  /**
+   * As with `ListDeliveries`.
+   *
+   * @generated from field: string application_id = 1;
+   */
+  applicationId: string;
+
+  /**
+   * @generated from field: string subscription_id = 2;
+   */
+  subscriptionId: string;
+
+  /**
+   * @generated from field: string event_id = 3;
+   */
+  eventId: string;
+
+  /**
+   * The event type.
+   *
+   * @generated from field: string type = 4;
+   */
+  type: string;
+
+  /**
+   * @generated from field: posthorn.v1.DeliveryState state = 5;
+   */
+  state: DeliveryState;
+
+  /**
+   * Of the last attempt.
+   *
+   * @generated from field: int32 status_code = 6;
+   */
+  statusCode: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp since = 7;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp until = 8;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * As answered with a row of an earlier stream.
+   *
+   * @generated from field: string page_token = 9;
+   */
+  pageToken: string;
+
+  /**
+   * Of the last attempt.
+   *
+   * @generated from field: posthorn.v1.ErrorClass error_class = 10;
+   */
+  errorClass: ErrorClass;
+
+  /**
+   * As with `ListDeliveries`.
+   *
+   * @generated from field: string search = 11;
+   */
+  search: string;
+
+  /**
+   * Each with its attempts, oldest first. Takes longer.
+   *
+   * @generated from field: bool with_attempts = 12;
+   */
+  withAttempts: boolean;
+};
+
+/**
+ * Describes the message posthorn.v1.ExportDeliveriesRequest.
+ * Use `create(ExportDeliveriesRequestSchema)` to create a new message.
+ */
+export const ExportDeliveriesRequestSchema: GenMessage<ExportDeliveriesRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_delivery, 18);
+
+/**
+ * One row.
+ *
+ * @generated from message posthorn.v1.ExportDeliveriesResponse
+ */
+export type ExportDeliveriesResponse = Message<"posthorn.v1.ExportDeliveriesResponse"> & {
+  /**
+   * Where to go on: with the row of a full page, as `page_token` of another request with the same conditions. Empty with all others.
+   *
+   * @generated from field: string page_token = 1;
+   */
+  pageToken: string;
+
+  /**
+   * @generated from field: posthorn.v1.Delivery delivery = 2;
+   */
+  delivery?: Delivery | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.ExportDeliveriesResponse.
+ * Use `create(ExportDeliveriesResponseSchema)` to create a new message.
+ */
+export const ExportDeliveriesResponseSchema: GenMessage<ExportDeliveriesResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_delivery, 19);
+
+/**
+ * @generated from message posthorn.v1.WatchDeliveriesRequest
+ */
+export type WatchDeliveriesRequest = Message<"posthorn.v1.WatchDeliveriesRequest"> & {
+  /**
+   * Needed with the operator's key only to narrow; a key of an application sees that application alone.
+   *
+   * @generated from field: string application_id = 1;
+   */
+  applicationId: string;
+
+  /**
+   * As with what follows: absent = of all.
+   *
+   * @generated from field: string subscription_id = 2;
+   */
+  subscriptionId: string;
+
+  /**
+   * @generated from field: string event_id = 3;
+   */
+  eventId: string;
+
+  /**
+   * The event type.
+   *
+   * @generated from field: string type = 4;
+   */
+  type: string;
+
+  /**
+   * After the change.
+   *
+   * @generated from field: posthorn.v1.DeliveryState state = 5;
+   */
+  state: DeliveryState;
+
+  /**
+   * Where to go on: of the last message that was received. Empty = from now on.
+   *
+   * @generated from field: string cursor = 6;
+   */
+  cursor: string;
+};
+
+/**
+ * Describes the message posthorn.v1.WatchDeliveriesRequest.
+ * Use `create(WatchDeliveriesRequestSchema)` to create a new message.
+ */
+export const WatchDeliveriesRequestSchema: GenMessage<WatchDeliveriesRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_delivery, 20);
+
+/**
+ * One message. With nothing but a cursor it says that nothing else happened up to here: the first one, and one every 15 s of silence.
+ *
+ * @generated from message posthorn.v1.WatchDeliveriesResponse
+ */
+export type WatchDeliveriesResponse = Message<"posthorn.v1.WatchDeliveriesResponse"> & {
+  /**
+   * Where to go on after this message.
+   *
+   * @generated from field: string cursor = 1;
+   */
+  cursor: string;
+
+  /**
+   * @generated from oneof posthorn.v1.WatchDeliveriesResponse.content
+   */
+  content: {
+    /**
+     * @generated from field: posthorn.v1.DeliveryChange change = 2;
+     */
+    value: DeliveryChange;
+    case: "change";
+  } | {
+    /**
+     * @generated from field: posthorn.v1.WatchGap gap = 3;
+     */
+    value: WatchGap;
+    case: "gap";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message posthorn.v1.WatchDeliveriesResponse.
+ * Use `create(WatchDeliveriesResponseSchema)` to create a new message.
+ */
+export const WatchDeliveriesResponseSchema: GenMessage<WatchDeliveriesResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_delivery, 21);
+
+/**
+ * Something happened to a delivery.
+ *
+ * @generated from message posthorn.v1.DeliveryChange
+ */
+export type DeliveryChange = Message<"posthorn.v1.DeliveryChange"> & {
+  /**
+   * As it is after the change. What the last attempt got is there only with `attempt`.
+   *
+   * @generated from field: posthorn.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+
+  /**
+   * The attempt that ended; absent = it was something else.
+   *
+   * @generated from field: posthorn.v1.FinishedAttempt attempt = 2;
+   */
+  attempt?: FinishedAttempt | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.DeliveryChange.
+ * Use `create(DeliveryChangeSchema)` to create a new message.
+ */
+export const DeliveryChangeSchema: GenMessage<DeliveryChange> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_delivery, 22);
+
+/**
+ * An attempt in short; `GetDelivery` has all of it.
+ *
+ * @generated from message posthorn.v1.FinishedAttempt
+ */
+export type FinishedAttempt = Message<"posthorn.v1.FinishedAttempt"> & {
+  /**
+   * @generated from field: int32 number = 1;
+   */
+  number: number;
+
+  /**
+   * @generated from field: posthorn.v1.Outcome outcome = 2;
+   */
+  outcome: Outcome;
+
+  /**
+   * @generated from field: posthorn.v1.ErrorClass error_class = 3;
+   */
+  errorClass: ErrorClass;
+
+  /**
+   * 0 = there was no answer.
+   *
+   * @generated from field: int32 status_code = 4;
+   */
+  statusCode: number;
+
+  /**
+   * @generated from field: double duration_ms = 5;
+   */
+  durationMs: number;
+};
+
+/**
+ * Describes the message posthorn.v1.FinishedAttempt.
+ * Use `create(FinishedAttemptSchema)` to create a new message.
+ */
+export const FinishedAttemptSchema: GenMessage<FinishedAttempt> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_delivery, 23);
+
+/**
+ * Changes were left out: the cursor was further back than a stream goes, or the client did not keep up. Their deliveries are in the lists.
+ *
+ * @generated from message posthorn.v1.WatchGap
+ */
+export type WatchGap = Message<"posthorn.v1.WatchGap"> & {
+  /**
+   * When the client had been told of everything for the last time, give or take some seconds.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 1;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * From when on nothing is left out.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 2;
+   */
+  until?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.WatchGap.
+ * Use `create(WatchGapSchema)` to create a new message.
+ */
+export const WatchGapSchema: GenMessage<WatchGap> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_delivery, 24);
 
 /**
  * @generated from enum posthorn.v1.DeliveryState
@@ -605,84 +1147,98 @@ export const OutcomeSchema: GenEnum<Outcome> = /*@__PURE__*/
   enumDesc(file_posthorn_v1_delivery, 1);
 
 /**
- * What kind of failure it was.
+ * What decides when a waiting delivery is attempted.
  *
- * @generated from enum posthorn.v1.ErrorClass
+ * @generated from enum posthorn.v1.NextAttemptReason
  */
-export const ErrorClass = {
+export const NextAttemptReason = {
   /**
-   * @generated from enum value: ERROR_CLASS_UNSPECIFIED = 0;
+   * @generated from enum value: NEXT_ATTEMPT_REASON_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * An answer that is not 2xx.
+   * The first attempt, as soon as the event was accepted.
    *
-   * @generated from enum value: ERROR_CLASS_STATUS = 1;
+   * @generated from enum value: NEXT_ATTEMPT_REASON_FIRST = 1;
    */
-  STATUS: 1,
+  FIRST: 1,
 
   /**
-   * The deadline of the attempt passed.
+   * The first attempt, at the `deliver_at` of the event.
    *
-   * @generated from enum value: ERROR_CLASS_TIMEOUT = 2;
+   * @generated from enum value: NEXT_ATTEMPT_REASON_DELIVER_AT = 2;
    */
-  TIMEOUT: 2,
+  DELIVER_AT: 2,
 
   /**
-   * The name did not resolve.
+   * The subscription's retry schedule.
    *
-   * @generated from enum value: ERROR_CLASS_DNS = 3;
+   * @generated from enum value: NEXT_ATTEMPT_REASON_SCHEDULE = 3;
    */
-  DNS: 3,
+  SCHEDULE: 3,
 
   /**
-   * No connection, or it broke before an answer.
+   * The endpoint asked for it by `Retry-After`, later than the schedule would have it.
    *
-   * @generated from enum value: ERROR_CLASS_CONNECT = 4;
+   * @generated from enum value: NEXT_ATTEMPT_REASON_RETRY_AFTER = 4;
    */
-  CONNECT: 4,
+  RETRY_AFTER: 4,
 
   /**
-   * The certificate or the handshake was refused.
+   * A replay, a redrive, or somebody retried it: a new round of a delivery that had ended, or the first one to a subscription that never had the event.
    *
-   * @generated from enum value: ERROR_CLASS_TLS = 5;
+   * @generated from enum value: NEXT_ATTEMPT_REASON_NEW_ROUND = 5;
    */
-  TLS: 5,
+  NEW_ROUND: 5,
 
   /**
-   * The address guard does not let this address be reached.
+   * Somebody wants it now.
    *
-   * @generated from enum value: ERROR_CLASS_REFUSED = 6;
+   * @generated from enum value: NEXT_ATTEMPT_REASON_HASTENED = 6;
    */
-  REFUSED: 6,
+  HASTENED: 6,
 
   /**
-   * The answer was not HTTP, or over the bounds on headers.
+   * The subscription is paused: no time is known.
    *
-   * @generated from enum value: ERROR_CLASS_PROTOCOL = 7;
+   * @generated from enum value: NEXT_ATTEMPT_REASON_PAUSED = 7;
    */
-  PROTOCOL: 7,
+  PAUSED: 7,
 
   /**
-   * The request could not be made: a secret of the subscription cannot be decrypted with the keys that the installation has.
+   * The endpoint fails, and its breaker holds everything back until a probe is due.
    *
-   * @generated from enum value: ERROR_CLASS_INTERNAL = 8;
+   * @generated from enum value: NEXT_ATTEMPT_REASON_BREAKER_OPEN = 8;
    */
-  INTERNAL: 8,
+  BREAKER_OPEN: 8,
+
+  /**
+   * The endpoint answered something of the subscription with 429, 502 or 504, and gets nothing for a while.
+   *
+   * @generated from enum value: NEXT_ATTEMPT_REASON_THROTTLED = 9;
+   */
+  THROTTLED: 9,
+
+  /**
+   * It is due and waits for its turn: behind the subscription's limits, or behind what the endpoint has not answered yet.
+   *
+   * @generated from enum value: NEXT_ATTEMPT_REASON_BACKLOG = 10;
+   */
+  BACKLOG: 10,
 } as const;
 
 /**
- * What kind of failure it was.
+ * What decides when a waiting delivery is attempted.
  *
- * @generated from enum posthorn.v1.ErrorClass
+ * @generated from enum posthorn.v1.NextAttemptReason
  */
-export type ErrorClass = (typeof ErrorClass)[keyof typeof ErrorClass] | UnknownEnum;
+export type NextAttemptReason = (typeof NextAttemptReason)[keyof typeof NextAttemptReason] | UnknownEnum;
 
 /**
- * Describes the enum posthorn.v1.ErrorClass.
+ * Describes the enum posthorn.v1.NextAttemptReason.
  */
-export const ErrorClassSchema: GenEnum<ErrorClass> = /*@__PURE__*/
+export const NextAttemptReasonSchema: GenEnum<NextAttemptReason> = /*@__PURE__*/
   enumDesc(file_posthorn_v1_delivery, 2);
 
 /**
@@ -702,7 +1258,41 @@ export const DeliveryService: GenService<{
     output: typeof ListDeliveriesResponseSchema;
   },
   /**
-   * Reads one delivery with its attempts.
+   * Answers all deliveries that a list would show, newest first, as a stream of rows that goes as fast as it is read. Rows of a full page end with a `page_token`: a stream that
+   * broke off is gone on with by sending the last one, which repeats at most the rows after it.
+   *
+   * @generated from rpc posthorn.v1.DeliveryService.ExportDeliveries
+   */
+  exportDeliveries: {
+    methodKind: "server_streaming";
+    input: typeof ExportDeliveriesRequestSchema;
+    output: typeof ExportDeliveriesResponseSchema;
+  },
+  /**
+   * Answers what happens to deliveries as it happens, until the caller goes away: that one was made, that an attempt ended, that one ended or begins
+   * another round. In order for each subscription. A stream that broke off is gone on with by sending the last cursor: what was told since comes
+   * again. When something had to be left out, because the cursor was too far back or the client too slow, a `gap` says so. A client that takes nothing
+   * for a minute is closed with RESOURCE_EXHAUSTED.
+   *
+   * @generated from rpc posthorn.v1.DeliveryService.WatchDeliveries
+   */
+  watchDeliveries: {
+    methodKind: "server_streaming";
+    input: typeof WatchDeliveriesRequestSchema;
+    output: typeof WatchDeliveriesResponseSchema;
+  },
+  /**
+   * Counts deliveries by state, each exactly up to 10,000.
+   *
+   * @generated from rpc posthorn.v1.DeliveryService.CountDeliveries
+   */
+  countDeliveries: {
+    methodKind: "unary";
+    input: typeof CountDeliveriesRequestSchema;
+    output: typeof CountDeliveriesResponseSchema;
+  },
+  /**
+   * Reads one delivery with its attempts, when the next one is due and why then, or why there is none any more.
    *
    * @generated from rpc posthorn.v1.DeliveryService.GetDelivery
    */

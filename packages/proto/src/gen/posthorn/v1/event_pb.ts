@@ -13,6 +13,8 @@ import type { Delivery } from "./delivery_pb.ts";
 import { file_posthorn_v1_delivery } from "./delivery_pb.ts";
 import type { FieldViolation } from "./ingest_pb.ts";
 import { file_posthorn_v1_ingest } from "./ingest_pb.ts";
+import type { ReplayEventRequestSchema, ReplayEventResponseSchema, ReplayEventsRequestSchema, ReplayEventsResponseSchema } from "./replay_pb.ts";
+import { file_posthorn_v1_replay } from "./replay_pb.ts";
 import type { FailedClause } from "./subscription_pb.ts";
 import { file_posthorn_v1_subscription } from "./subscription_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -21,7 +23,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file posthorn/v1/event.proto.
  */
 export const file_posthorn_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Chdwb3N0aG9ybi92MS9ldmVudC5wcm90bxILcG9zdGhvcm4udjEi+gMKBUV2ZW50EgoKAmlkGAEgASgJEhYKDmFwcGxpY2F0aW9uX2lkGAIgASgJEgwKBHR5cGUYAyABKAkSFAoMY29udGVudF90eXBlGAQgASgJEhIKCnNpemVfYnl0ZXMYBSABKAUSMgoIbWV0YWRhdGEYBiADKAsyIC5wb3N0aG9ybi52MS5FdmVudC5NZXRhZGF0YUVudHJ5EhcKD2lkZW1wb3RlbmN5X2tleRgHIAEoCRIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtvY2N1cnJlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoKZGVsaXZlcmllcxgKIAMoCzIVLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5EjUKCXVubWF0Y2hlZBgLIAMoCzIiLnBvc3Rob3JuLnYxLlVubWF0Y2hlZFN1YnNjcmlwdGlvbhIcChRvbmx5X3N1YnNjcmlwdGlvbl9pZBgMIAEoCRI2ChFzY2hlbWFfdmlvbGF0aW9ucxgNIAMoCzIbLnBvc3Rob3JuLnYxLkZpZWxkVmlvbGF0aW9uGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJyChVVbm1hdGNoZWRTdWJzY3JpcHRpb24SFwoPc3Vic2NyaXB0aW9uX2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIwCg1mYWlsZWRfY2xhdXNlGAMgASgLMhkucG9zdGhvcm4udjEuRmFpbGVkQ2xhdXNlIswBChFMaXN0RXZlbnRzUmVxdWVzdBIWCg5hcHBsaWNhdGlvbl9pZBgBIAEoCRIMCgR0eXBlGAIgASgJEikKBXNpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoJcGFnZV9zaXplGAUgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YBiABKAlCCLpIBXIDGPQDIlEKEkxpc3RFdmVudHNSZXNwb25zZRIiCgZldmVudHMYASADKAsyEi5wb3N0aG9ybi52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiLAoPR2V0RXZlbnRSZXF1ZXN0EhkKCGV2ZW50X2lkGAEgASgJQge6SARyAhABIjUKEEdldEV2ZW50UmVzcG9uc2USIQoFZXZlbnQYASABKAsyEi5wb3N0aG9ybi52MS5FdmVudCIzChZHZXRFdmVudFBheWxvYWRSZXF1ZXN0EhkKCGV2ZW50X2lkGAEgASgJQge6SARyAhABIj0KF0dldEV2ZW50UGF5bG9hZFJlc3BvbnNlEhQKDGNvbnRlbnRfdHlwZRgBIAEoCRIMCgRkYXRhGAIgASgMIkkKEkNhbmNlbEV2ZW50UmVxdWVzdBIZCghldmVudF9pZBgBIAEoCUIHukgEcgIQARIYCgZyZWFzb24YAiABKAlCCLpIBXIDGMgBIjwKE0NhbmNlbEV2ZW50UmVzcG9uc2USFwoPcmVxdWVzdGVkX2NvdW50GAEgASgFEgwKBG1vcmUYAiABKAgy+gMKDEV2ZW50U2VydmljZRJoCgpMaXN0RXZlbnRzEh4ucG9zdGhvcm4udjEuTGlzdEV2ZW50c1JlcXVlc3QaHy5wb3N0aG9ybi52MS5MaXN0RXZlbnRzUmVzcG9uc2UiGZACAYi1GAOC0+STAgwSCi92MS9ldmVudHMSdAoIR2V0RXZlbnQSHC5wb3N0aG9ybi52MS5HZXRFdmVudFJlcXVlc3QaHS5wb3N0aG9ybi52MS5HZXRFdmVudFJlc3BvbnNlIiuQAgGItRgDgtPkkwIeYgVldmVudBIVL3YxL2V2ZW50cy97ZXZlbnRfaWR9EooBCg9HZXRFdmVudFBheWxvYWQSIy5wb3N0aG9ybi52MS5HZXRFdmVudFBheWxvYWRSZXF1ZXN0GiQucG9zdGhvcm4udjEuR2V0RXZlbnRQYXlsb2FkUmVzcG9uc2UiLJACAYi1GAOC0+STAh8SHS92MS9ldmVudHMve2V2ZW50X2lkfS9wYXlsb2FkEn0KC0NhbmNlbEV2ZW50Eh8ucG9zdGhvcm4udjEuQ2FuY2VsRXZlbnRSZXF1ZXN0GiAucG9zdGhvcm4udjEuQ2FuY2VsRXZlbnRSZXNwb25zZSIriLUYAoLT5JMCIToBKiIcL3YxL2V2ZW50cy97ZXZlbnRfaWR9OmNhbmNlbGIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_posthorn_v1_access, file_posthorn_v1_delivery, file_posthorn_v1_ingest, file_posthorn_v1_subscription]);
+  fileDesc("Chdwb3N0aG9ybi92MS9ldmVudC5wcm90bxILcG9zdGhvcm4udjEi8AQKBUV2ZW50EgoKAmlkGAEgASgJEhYKDmFwcGxpY2F0aW9uX2lkGAIgASgJEgwKBHR5cGUYAyABKAkSFAoMY29udGVudF90eXBlGAQgASgJEhIKCnNpemVfYnl0ZXMYBSABKAUSMgoIbWV0YWRhdGEYBiADKAsyIC5wb3N0aG9ybi52MS5FdmVudC5NZXRhZGF0YUVudHJ5EhcKD2lkZW1wb3RlbmN5X2tleRgHIAEoCRIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtvY2N1cnJlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoKZGVsaXZlcmllcxgKIAMoCzIVLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5EjUKCXVubWF0Y2hlZBgLIAMoCzIiLnBvc3Rob3JuLnYxLlVubWF0Y2hlZFN1YnNjcmlwdGlvbhIcChRvbmx5X3N1YnNjcmlwdGlvbl9pZBgMIAEoCRI2ChFzY2hlbWFfdmlvbGF0aW9ucxgNIAMoCzIbLnBvc3Rob3JuLnYxLkZpZWxkVmlvbGF0aW9uEi4KCmRlbGl2ZXJfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC29wZXJhdGlvbmFsGA8gASgIEhcKD21vcmVfZGVsaXZlcmllcxgQIAEoCBIWCg5tb3JlX3VubWF0Y2hlZBgRIAEoCBovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiwQEKFVVubWF0Y2hlZFN1YnNjcmlwdGlvbhIXCg9zdWJzY3JpcHRpb25faWQYASABKAkSDgoGcmVhc29uGAIgASgJEjAKDWZhaWxlZF9jbGF1c2UYAyABKAsyGS5wb3N0aG9ybi52MS5GYWlsZWRDbGF1c2USEAoIc2V0dGluZ3MYBCABKAkSLgoKZGVsZXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDdXJsGAYgASgJIogCChFMaXN0RXZlbnRzUmVxdWVzdBIWCg5hcHBsaWNhdGlvbl9pZBgBIAEoCRIMCgR0eXBlGAIgASgJEikKBXNpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoJcGFnZV9zaXplGAUgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YBiABKAlCCLpIBXIDGPQDEhgKBnNlYXJjaBgHIAEoCUIIukgFcgMYrAISIAoPc3Vic2NyaXB0aW9uX2lkGAggASgJQge6SARyAhhkIlEKEkxpc3RFdmVudHNSZXNwb25zZRIiCgZldmVudHMYASADKAsyEi5wb3N0aG9ybi52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiLAoPR2V0RXZlbnRSZXF1ZXN0EhkKCGV2ZW50X2lkGAEgASgJQge6SARyAhABIjUKEEdldEV2ZW50UmVzcG9uc2USIQoFZXZlbnQYASABKAsyEi5wb3N0aG9ybi52MS5FdmVudCIzChZHZXRFdmVudFBheWxvYWRSZXF1ZXN0EhkKCGV2ZW50X2lkGAEgASgJQge6SARyAhABIj0KF0dldEV2ZW50UGF5bG9hZFJlc3BvbnNlEhQKDGNvbnRlbnRfdHlwZRgBIAEoCRIMCgRkYXRhGAIgASgMIkkKEkNhbmNlbEV2ZW50UmVxdWVzdBIZCghldmVudF9pZBgBIAEoCUIHukgEcgIQARIYCgZyZWFzb24YAiABKAlCCLpIBXIDGMgBIjwKE0NhbmNlbEV2ZW50UmVzcG9uc2USFwoPcmVxdWVzdGVkX2NvdW50GAEgASgFEgwKBG1vcmUYAiABKAgi6wEKE0V4cG9ydEV2ZW50c1JlcXVlc3QSFgoOYXBwbGljYXRpb25faWQYASABKAkSDAoEdHlwZRgCIAEoCRIpCgVzaW5jZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhwKCnBhZ2VfdG9rZW4YBSABKAlCCLpIBXIDGPQDEhgKBnNlYXJjaBgGIAEoCUIIukgFcgMYrAISIAoPc3Vic2NyaXB0aW9uX2lkGAcgASgJQge6SARyAhhkIk0KFEV4cG9ydEV2ZW50c1Jlc3BvbnNlEhIKCnBhZ2VfdG9rZW4YASABKAkSIQoFZXZlbnQYAiABKAsyEi5wb3N0aG9ybi52MS5FdmVudDLpBgoMRXZlbnRTZXJ2aWNlEmgKCkxpc3RFdmVudHMSHi5wb3N0aG9ybi52MS5MaXN0RXZlbnRzUmVxdWVzdBofLnBvc3Rob3JuLnYxLkxpc3RFdmVudHNSZXNwb25zZSIZkAIBiLUYA4LT5JMCDBIKL3YxL2V2ZW50cxJ3CgxFeHBvcnRFdmVudHMSIC5wb3N0aG9ybi52MS5FeHBvcnRFdmVudHNSZXF1ZXN0GiEucG9zdGhvcm4udjEuRXhwb3J0RXZlbnRzUmVzcG9uc2UiIJACAYi1GAOC0+STAhMSES92MS9ldmVudHM6ZXhwb3J0MAESdAoIR2V0RXZlbnQSHC5wb3N0aG9ybi52MS5HZXRFdmVudFJlcXVlc3QaHS5wb3N0aG9ybi52MS5HZXRFdmVudFJlc3BvbnNlIiuQAgGItRgDgtPkkwIeYgVldmVudBIVL3YxL2V2ZW50cy97ZXZlbnRfaWR9EooBCg9HZXRFdmVudFBheWxvYWQSIy5wb3N0aG9ybi52MS5HZXRFdmVudFBheWxvYWRSZXF1ZXN0GiQucG9zdGhvcm4udjEuR2V0RXZlbnRQYXlsb2FkUmVzcG9uc2UiLJACAYi1GAOC0+STAh8SHS92MS9ldmVudHMve2V2ZW50X2lkfS9wYXlsb2FkEn0KC0NhbmNlbEV2ZW50Eh8ucG9zdGhvcm4udjEuQ2FuY2VsRXZlbnRSZXF1ZXN0GiAucG9zdGhvcm4udjEuQ2FuY2VsRXZlbnRSZXNwb25zZSIriLUYAoLT5JMCIToBKiIcL3YxL2V2ZW50cy97ZXZlbnRfaWR9OmNhbmNlbBJ9CgtSZXBsYXlFdmVudBIfLnBvc3Rob3JuLnYxLlJlcGxheUV2ZW50UmVxdWVzdBogLnBvc3Rob3JuLnYxLlJlcGxheUV2ZW50UmVzcG9uc2UiK4i1GAKC0+STAiE6ASoiHC92MS9ldmVudHMve2V2ZW50X2lkfTpyZXBsYXkSdQoMUmVwbGF5RXZlbnRzEiAucG9zdGhvcm4udjEuUmVwbGF5RXZlbnRzUmVxdWVzdBohLnBvc3Rob3JuLnYxLlJlcGxheUV2ZW50c1Jlc3BvbnNlIiCItRgCgtPkkwIWOgEqIhEvdjEvZXZlbnRzOnJlcGxheWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_posthorn_v1_access, file_posthorn_v1_delivery, file_posthorn_v1_ingest, file_posthorn_v1_replay, file_posthorn_v1_subscription]);
 
 /**
  * @generated from message posthorn.v1.Event
@@ -81,14 +83,14 @@ export type Event = Message<"posthorn.v1.Event"> & {
   occurredAt?: Timestamp | undefined;
 
   /**
-   * Single reads only.
+   * Single reads only, at most 1,000.
    *
    * @generated from field: repeated posthorn.v1.Delivery deliveries = 10;
    */
   deliveries: Delivery[];
 
   /**
-   * Single reads only: subscriptions of the application that were not sent this event, by today's settings.
+   * Single reads only: subscriptions of the application that were not sent this event, as they were when it was routed; at most 1,000.
    *
    * @generated from field: repeated posthorn.v1.UnmatchedSubscription unmatched = 11;
    */
@@ -107,6 +109,34 @@ export type Event = Message<"posthorn.v1.Event"> & {
    * @generated from field: repeated posthorn.v1.FieldViolation schema_violations = 13;
    */
   schemaViolations: FieldViolation[];
+
+  /**
+   * When it is to be delivered, as the publisher said; absent = at once.
+   *
+   * @generated from field: google.protobuf.Timestamp deliver_at = 14;
+   */
+  deliverAt?: Timestamp | undefined;
+
+  /**
+   * Whether Posthorn says it of its own doing: it goes to subscriptions that name its type, and to none by a wildcard.
+   *
+   * @generated from field: bool operational = 15;
+   */
+  operational: boolean;
+
+  /**
+   * Single reads only: there may be more deliveries than `deliveries` holds; list them.
+   *
+   * @generated from field: bool more_deliveries = 16;
+   */
+  moreDeliveries: boolean;
+
+  /**
+   * Single reads only: there are more subscriptions than were looked at for `unmatched`.
+   *
+   * @generated from field: bool more_unmatched = 17;
+   */
+  moreUnmatched: boolean;
 };
 
 /**
@@ -126,7 +156,7 @@ export type UnmatchedSubscription = Message<"posthorn.v1.UnmatchedSubscription">
   subscriptionId: string;
 
   /**
-   * `disabled`, `event_type`, `filter`, `created_later` or `other_ingest`.
+   * `disabled`, `event_type`, `filter`, `created_later`, `other_ingest` or `deleted`.
    *
    * @generated from field: string reason = 2;
    */
@@ -138,6 +168,27 @@ export type UnmatchedSubscription = Message<"posthorn.v1.UnmatchedSubscription">
    * @generated from field: posthorn.v1.FailedClause failed_clause = 3;
    */
   failedClause?: FailedClause | undefined;
+
+  /**
+   * By which of its settings it was judged: `then`, as it was when the event was routed; `now`, as it is today, because what it was is not known.
+   *
+   * @generated from field: string settings = 4;
+   */
+  settings: string;
+
+  /**
+   * When it was deleted, of one that is gone since.
+   *
+   * @generated from field: google.protobuf.Timestamp deleted_at = 5;
+   */
+  deletedAt?: Timestamp | undefined;
+
+  /**
+   * Of one that is gone since: where it sent to.
+   *
+   * @generated from field: string url = 6;
+   */
+  url: string;
 };
 
 /**
@@ -184,6 +235,20 @@ export type ListEventsRequest = Message<"posthorn.v1.ListEventsRequest"> & {
    * @generated from field: string page_token = 6;
    */
   pageToken: string;
+
+  /**
+   * The whole of an event's id, of the id or idempotency key that its sender gave it, or of the id of one of its deliveries.
+   *
+   * @generated from field: string search = 7;
+   */
+  search: string;
+
+  /**
+   * Those that came in by ingest for this subscription.
+   *
+   * @generated from field: string subscription_id = 8;
+   */
+  subscriptionId: string;
 };
 
 /**
@@ -341,6 +406,87 @@ export const CancelEventResponseSchema: GenMessage<CancelEventResponse> = /*@__P
   messageDesc(file_posthorn_v1_event, 9);
 
 /**
+ * @generated from message posthorn.v1.ExportEventsRequest
+ */
+export type ExportEventsRequest = Message<"posthorn.v1.ExportEventsRequest"> & {
+  /**
+   * As with `ListEvents`.
+   *
+   * @generated from field: string application_id = 1;
+   */
+  applicationId: string;
+
+  /**
+   * @generated from field: string type = 2;
+   */
+  type: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp since = 3;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp until = 4;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * As answered with a row of an earlier stream.
+   *
+   * @generated from field: string page_token = 5;
+   */
+  pageToken: string;
+
+  /**
+   * As with `ListEvents`.
+   *
+   * @generated from field: string search = 6;
+   */
+  search: string;
+
+  /**
+   * Those that came in by ingest for this subscription.
+   *
+   * @generated from field: string subscription_id = 7;
+   */
+  subscriptionId: string;
+};
+
+/**
+ * Describes the message posthorn.v1.ExportEventsRequest.
+ * Use `create(ExportEventsRequestSchema)` to create a new message.
+ */
+export const ExportEventsRequestSchema: GenMessage<ExportEventsRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_event, 10);
+
+/**
+ * One row.
+ *
+ * @generated from message posthorn.v1.ExportEventsResponse
+ */
+export type ExportEventsResponse = Message<"posthorn.v1.ExportEventsResponse"> & {
+  /**
+   * Where to go on: with the row of a full page, as `page_token` of another request with the same conditions. Empty with all others.
+   *
+   * @generated from field: string page_token = 1;
+   */
+  pageToken: string;
+
+  /**
+   * @generated from field: posthorn.v1.Event event = 2;
+   */
+  event?: Event | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.ExportEventsResponse.
+ * Use `create(ExportEventsResponseSchema)` to create a new message.
+ */
+export const ExportEventsResponseSchema: GenMessage<ExportEventsResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_event, 11);
+
+/**
  * What was published.
  *
  * @generated from service posthorn.v1.EventService
@@ -355,6 +501,17 @@ export const EventService: GenService<{
     methodKind: "unary";
     input: typeof ListEventsRequestSchema;
     output: typeof ListEventsResponseSchema;
+  },
+  /**
+   * Answers all events that a list would show, newest first, as a stream of rows that goes as fast as it is read. Rows of a full page end with a `page_token`: a stream that
+   * broke off is gone on with by sending the last one, which repeats at most the rows after it.
+   *
+   * @generated from rpc posthorn.v1.EventService.ExportEvents
+   */
+  exportEvents: {
+    methodKind: "server_streaming";
+    input: typeof ExportEventsRequestSchema;
+    output: typeof ExportEventsResponseSchema;
   },
   /**
    * Reads one event with its deliveries, and why other subscriptions did not match.
@@ -386,6 +543,29 @@ export const EventService: GenService<{
     methodKind: "unary";
     input: typeof CancelEventRequestSchema;
     output: typeof CancelEventResponseSchema;
+  },
+  /**
+   * Sends one event again, in the lower class: a new round of each delivery that has ended, with the same `webhook-id`, and a first one for
+   * subscriptions that match it today and never had it. An event that came in by ingest goes to its one subscription. Refused
+   * (FAILED_PRECONDITION) when it goes to more than 1,000 subscriptions: replay it by `ReplayEvents`, or name some.
+   *
+   * @generated from rpc posthorn.v1.EventService.ReplayEvent
+   */
+  replayEvent: {
+    methodKind: "unary";
+    input: typeof ReplayEventRequestSchema;
+    output: typeof ReplayEventResponseSchema;
+  },
+  /**
+   * Sends the events of a span again, as `ReplayEvent` does with one, to the subscriptions that match them by today's settings. Counts first; with
+   * `dry_run` that is all. Otherwise answers a task that says how far it is; it reads the events from the log.
+   *
+   * @generated from rpc posthorn.v1.EventService.ReplayEvents
+   */
+  replayEvents: {
+    methodKind: "unary";
+    input: typeof ReplayEventsRequestSchema;
+    output: typeof ReplayEventsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_posthorn_v1_event, 0);

@@ -15,7 +15,29 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file posthorn/v1/task.proto.
  */
 export const file_posthorn_v1_task: GenFile = /*@__PURE__*/
-  fileDesc("ChZwb3N0aG9ybi92MS90YXNrLnByb3RvEgtwb3N0aG9ybi52MSK+AgoEVGFzaxIKCgJpZBgBIAEoCRIWCg5hcHBsaWNhdGlvbl9pZBgCIAEoCRIjCgRraW5kGAMgASgOMhUucG9zdGhvcm4udjEuVGFza0tpbmQSKAoFc3RhdGUYBCABKA4yGS5wb3N0aG9ybi52MS5UYXNrUHJvZ3Jlc3MSDgoGZmlsdGVyGAUgASgJEg4KBnJlYXNvbhgGIAEoCRIXCg9yYXRlX3Blcl9zZWNvbmQYByABKAUSDQoFdG90YWwYCCABKAMSDAoEZG9uZRgJIAEoAxIuCgpjcmVhdGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtmaW5pc2hlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgMIAEoCSJwChBMaXN0VGFza3NSZXF1ZXN0Eh8KDmFwcGxpY2F0aW9uX2lkGAEgASgJQge6SARyAhABEh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUYyAEoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxj0AyJOChFMaXN0VGFza3NSZXNwb25zZRIgCgV0YXNrcxgBIAMoCzIRLnBvc3Rob3JuLnYxLlRhc2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIioKDkdldFRhc2tSZXF1ZXN0EhgKB3Rhc2tfaWQYASABKAlCB7pIBHICEAEiMgoPR2V0VGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5wb3N0aG9ybi52MS5UYXNrIi0KEUNhbmNlbFRhc2tSZXF1ZXN0EhgKB3Rhc2tfaWQYASABKAlCB7pIBHICEAEiNQoSQ2FuY2VsVGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5wb3N0aG9ybi52MS5UYXNrKlMKCFRhc2tLaW5kEhkKFVRBU0tfS0lORF9VTlNQRUNJRklFRBAAEhUKEVRBU0tfS0lORF9SRURSSVZFEAESFQoRVEFTS19LSU5EX0RJU0NBUkQQAip9CgxUYXNrUHJvZ3Jlc3MSHQoZVEFTS19QUk9HUkVTU19VTlNQRUNJRklFRBAAEhkKFVRBU0tfUFJPR1JFU1NfUlVOTklORxABEhYKElRBU0tfUFJPR1JFU1NfRE9ORRACEhsKF1RBU0tfUFJPR1JFU1NfQ0FOQ0VMTEVEEAMyggMKC1Rhc2tTZXJ2aWNlEoIBCglMaXN0VGFza3MSHS5wb3N0aG9ybi52MS5MaXN0VGFza3NSZXF1ZXN0Gh4ucG9zdGhvcm4udjEuTGlzdFRhc2tzUmVzcG9uc2UiNpACAYi1GAOC0+STAikSJy92MS9hcHBsaWNhdGlvbnMve2FwcGxpY2F0aW9uX2lkfS90YXNrcxJuCgdHZXRUYXNrEhsucG9zdGhvcm4udjEuR2V0VGFza1JlcXVlc3QaHC5wb3N0aG9ybi52MS5HZXRUYXNrUmVzcG9uc2UiKJACAYi1GAOC0+STAhtiBHRhc2sSEy92MS90YXNrcy97dGFza19pZH0SfgoKQ2FuY2VsVGFzaxIeLnBvc3Rob3JuLnYxLkNhbmNlbFRhc2tSZXF1ZXN0Gh8ucG9zdGhvcm4udjEuQ2FuY2VsVGFza1Jlc3BvbnNlIi+ItRgCgtPkkwIlOgEqYgR0YXNrIhovdjEvdGFza3Mve3Rhc2tfaWR9OmNhbmNlbGIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_posthorn_v1_access]);
+  fileDesc("ChZwb3N0aG9ybi92MS90YXNrLnByb3RvEgtwb3N0aG9ybi52MSJGCghUYXNrTGVmdBIrCgZyZWFzb24YASABKA4yGy5wb3N0aG9ybi52MS5UYXNrTGVmdFJlYXNvbhINCgVjb3VudBgCIAEoAyLyAgoEVGFzaxIKCgJpZBgBIAEoCRIWCg5hcHBsaWNhdGlvbl9pZBgCIAEoCRIjCgRraW5kGAMgASgOMhUucG9zdGhvcm4udjEuVGFza0tpbmQSKAoFc3RhdGUYBCABKA4yGS5wb3N0aG9ybi52MS5UYXNrUHJvZ3Jlc3MSDgoGZmlsdGVyGAUgASgJEg4KBnJlYXNvbhgGIAEoCRIXCg9yYXRlX3Blcl9zZWNvbmQYByABKAUSDQoFdG90YWwYCCABKAMSDAoEZG9uZRgJIAEoAxIuCgpjcmVhdGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtmaW5pc2hlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgMIAEoCRINCgViZWd1bhgNIAEoAxIjCgRsZWZ0GA4gAygLMhUucG9zdGhvcm4udjEuVGFza0xlZnQiqQIKEExpc3RUYXNrc1JlcXVlc3QSHwoOYXBwbGljYXRpb25faWQYASABKAlCB7pIBHICEAESHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGPQDEi0KBGtpbmQYBCABKA4yFS5wb3N0aG9ybi52MS5UYXNrS2luZEIIukgFggECEAESMgoFc3RhdGUYBSABKA4yGS5wb3N0aG9ybi52MS5UYXNrUHJvZ3Jlc3NCCLpIBYIBAhABEikKBXNpbmNlGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTgoRTGlzdFRhc2tzUmVzcG9uc2USIAoFdGFza3MYASADKAsyES5wb3N0aG9ybi52MS5UYXNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIqCg5HZXRUYXNrUmVxdWVzdBIYCgd0YXNrX2lkGAEgASgJQge6SARyAhABIjIKD0dldFRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEucG9zdGhvcm4udjEuVGFzayItChFDYW5jZWxUYXNrUmVxdWVzdBIYCgd0YXNrX2lkGAEgASgJQge6SARyAhABIjUKEkNhbmNlbFRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEucG9zdGhvcm4udjEuVGFzayIsChBQYXVzZVRhc2tSZXF1ZXN0EhgKB3Rhc2tfaWQYASABKAlCB7pIBHICEAEiNAoRUGF1c2VUYXNrUmVzcG9uc2USHwoEdGFzaxgBIAEoCzIRLnBvc3Rob3JuLnYxLlRhc2siLQoRUmVzdW1lVGFza1JlcXVlc3QSGAoHdGFza19pZBgBIAEoCUIHukgEcgIQASI1ChJSZXN1bWVUYXNrUmVzcG9uc2USHwoEdGFzaxgBIAEoCzIRLnBvc3Rob3JuLnYxLlRhc2sqaQoIVGFza0tpbmQSGQoVVEFTS19LSU5EX1VOU1BFQ0lGSUVEEAASFQoRVEFTS19LSU5EX1JFRFJJVkUQARIVChFUQVNLX0tJTkRfRElTQ0FSRBACEhQKEFRBU0tfS0lORF9SRVBMQVkQAyqXAQoMVGFza1Byb2dyZXNzEh0KGVRBU0tfUFJPR1JFU1NfVU5TUEVDSUZJRUQQABIZChVUQVNLX1BST0dSRVNTX1JVTk5JTkcQARIWChJUQVNLX1BST0dSRVNTX0RPTkUQAhIbChdUQVNLX1BST0dSRVNTX0NBTkNFTExFRBADEhgKFFRBU0tfUFJPR1JFU1NfUEFVU0VEEAQqywEKDlRhc2tMZWZ0UmVhc29uEiAKHFRBU0tfTEVGVF9SRUFTT05fVU5TUEVDSUZJRUQQABIfChtUQVNLX0xFRlRfUkVBU09OX09OX0lUU19XQVkQARIdChlUQVNLX0xFRlRfUkVBU09OX0RJU0FCTEVEEAISHAoYVEFTS19MRUZUX1JFQVNPTl9ERUxFVEVEEAMSGQoVVEFTS19MRUZUX1JFQVNPTl9HT05FEAQSHgoaVEFTS19MRUZUX1JFQVNPTl9GT1JHT1RURU4QBTL+BAoLVGFza1NlcnZpY2USggEKCUxpc3RUYXNrcxIdLnBvc3Rob3JuLnYxLkxpc3RUYXNrc1JlcXVlc3QaHi5wb3N0aG9ybi52MS5MaXN0VGFza3NSZXNwb25zZSI2kAIBiLUYA4LT5JMCKRInL3YxL2FwcGxpY2F0aW9ucy97YXBwbGljYXRpb25faWR9L3Rhc2tzEm4KB0dldFRhc2sSGy5wb3N0aG9ybi52MS5HZXRUYXNrUmVxdWVzdBocLnBvc3Rob3JuLnYxLkdldFRhc2tSZXNwb25zZSIokAIBiLUYA4LT5JMCG2IEdGFzaxITL3YxL3Rhc2tzL3t0YXNrX2lkfRJ+CgpDYW5jZWxUYXNrEh4ucG9zdGhvcm4udjEuQ2FuY2VsVGFza1JlcXVlc3QaHy5wb3N0aG9ybi52MS5DYW5jZWxUYXNrUmVzcG9uc2UiL4i1GAKC0+STAiU6ASpiBHRhc2siGi92MS90YXNrcy97dGFza19pZH06Y2FuY2VsEnoKCVBhdXNlVGFzaxIdLnBvc3Rob3JuLnYxLlBhdXNlVGFza1JlcXVlc3QaHi5wb3N0aG9ybi52MS5QYXVzZVRhc2tSZXNwb25zZSIuiLUYAoLT5JMCJDoBKmIEdGFzayIZL3YxL3Rhc2tzL3t0YXNrX2lkfTpwYXVzZRJ+CgpSZXN1bWVUYXNrEh4ucG9zdGhvcm4udjEuUmVzdW1lVGFza1JlcXVlc3QaHy5wb3N0aG9ybi52MS5SZXN1bWVUYXNrUmVzcG9uc2UiL4i1GAKC0+STAiU6ASpiBHRhc2siGi92MS90YXNrcy97dGFza19pZH06cmVzdW1lYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_posthorn_v1_access]);
+
+/**
+ * @generated from message posthorn.v1.TaskLeft
+ */
+export type TaskLeft = Message<"posthorn.v1.TaskLeft"> & {
+  /**
+   * @generated from field: posthorn.v1.TaskLeftReason reason = 1;
+   */
+  reason: TaskLeftReason;
+
+  /**
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message posthorn.v1.TaskLeft.
+ * Use `create(TaskLeftSchema)` to create a new message.
+ */
+export const TaskLeftSchema: GenMessage<TaskLeft> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_task, 0);
 
 /**
  * @generated from message posthorn.v1.Task
@@ -65,14 +87,14 @@ export type Task = Message<"posthorn.v1.Task"> & {
   ratePerSecond: number;
 
   /**
-   * How many there were when it was made.
+   * How many there were when it was made: dead letters, or the events of a replay.
    *
    * @generated from field: int64 total = 8;
    */
   total: bigint;
 
   /**
-   * How many it has done, as the status view knows it.
+   * Of a redrive or a discard: how many dead letters it has done, as the status view knows it. Of a replay: how many events it has dealt with.
    *
    * @generated from field: int64 done = 9;
    */
@@ -92,6 +114,20 @@ export type Task = Message<"posthorn.v1.Task"> & {
    * @generated from field: string etag = 12;
    */
   etag: string;
+
+  /**
+   * Of a replay: deliveries begun. May be a minute old while it runs.
+   *
+   * @generated from field: int64 begun = 13;
+   */
+  begun: bigint;
+
+  /**
+   * What could not be done: dead letters of a redrive, said when it ends; deliveries of a replay, or events that are gone or forgotten.
+   *
+   * @generated from field: repeated posthorn.v1.TaskLeft left = 14;
+   */
+  left: TaskLeft[];
 };
 
 /**
@@ -99,7 +135,7 @@ export type Task = Message<"posthorn.v1.Task"> & {
  * Use `create(TaskSchema)` to create a new message.
  */
 export const TaskSchema: GenMessage<Task> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_task, 0);
+  messageDesc(file_posthorn_v1_task, 1);
 
 /**
  * @generated from message posthorn.v1.ListTasksRequest
@@ -121,6 +157,30 @@ export type ListTasksRequest = Message<"posthorn.v1.ListTasksRequest"> & {
    * @generated from field: string page_token = 3;
    */
   pageToken: string;
+
+  /**
+   * @generated from field: posthorn.v1.TaskKind kind = 4;
+   */
+  kind: TaskKind;
+
+  /**
+   * @generated from field: posthorn.v1.TaskProgress state = 5;
+   */
+  state: TaskProgress;
+
+  /**
+   * Those made at or after.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 6;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * Those made before.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 7;
+   */
+  until?: Timestamp | undefined;
 };
 
 /**
@@ -128,7 +188,7 @@ export type ListTasksRequest = Message<"posthorn.v1.ListTasksRequest"> & {
  * Use `create(ListTasksRequestSchema)` to create a new message.
  */
 export const ListTasksRequestSchema: GenMessage<ListTasksRequest> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_task, 1);
+  messageDesc(file_posthorn_v1_task, 2);
 
 /**
  * @generated from message posthorn.v1.ListTasksResponse
@@ -150,7 +210,7 @@ export type ListTasksResponse = Message<"posthorn.v1.ListTasksResponse"> & {
  * Use `create(ListTasksResponseSchema)` to create a new message.
  */
 export const ListTasksResponseSchema: GenMessage<ListTasksResponse> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_task, 2);
+  messageDesc(file_posthorn_v1_task, 3);
 
 /**
  * @generated from message posthorn.v1.GetTaskRequest
@@ -167,7 +227,7 @@ export type GetTaskRequest = Message<"posthorn.v1.GetTaskRequest"> & {
  * Use `create(GetTaskRequestSchema)` to create a new message.
  */
 export const GetTaskRequestSchema: GenMessage<GetTaskRequest> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_task, 3);
+  messageDesc(file_posthorn_v1_task, 4);
 
 /**
  * @generated from message posthorn.v1.GetTaskResponse
@@ -184,7 +244,7 @@ export type GetTaskResponse = Message<"posthorn.v1.GetTaskResponse"> & {
  * Use `create(GetTaskResponseSchema)` to create a new message.
  */
 export const GetTaskResponseSchema: GenMessage<GetTaskResponse> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_task, 4);
+  messageDesc(file_posthorn_v1_task, 5);
 
 /**
  * @generated from message posthorn.v1.CancelTaskRequest
@@ -201,7 +261,7 @@ export type CancelTaskRequest = Message<"posthorn.v1.CancelTaskRequest"> & {
  * Use `create(CancelTaskRequestSchema)` to create a new message.
  */
 export const CancelTaskRequestSchema: GenMessage<CancelTaskRequest> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_task, 5);
+  messageDesc(file_posthorn_v1_task, 6);
 
 /**
  * @generated from message posthorn.v1.CancelTaskResponse
@@ -218,7 +278,75 @@ export type CancelTaskResponse = Message<"posthorn.v1.CancelTaskResponse"> & {
  * Use `create(CancelTaskResponseSchema)` to create a new message.
  */
 export const CancelTaskResponseSchema: GenMessage<CancelTaskResponse> = /*@__PURE__*/
-  messageDesc(file_posthorn_v1_task, 6);
+  messageDesc(file_posthorn_v1_task, 7);
+
+/**
+ * @generated from message posthorn.v1.PauseTaskRequest
+ */
+export type PauseTaskRequest = Message<"posthorn.v1.PauseTaskRequest"> & {
+  /**
+   * @generated from field: string task_id = 1;
+   */
+  taskId: string;
+};
+
+/**
+ * Describes the message posthorn.v1.PauseTaskRequest.
+ * Use `create(PauseTaskRequestSchema)` to create a new message.
+ */
+export const PauseTaskRequestSchema: GenMessage<PauseTaskRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_task, 8);
+
+/**
+ * @generated from message posthorn.v1.PauseTaskResponse
+ */
+export type PauseTaskResponse = Message<"posthorn.v1.PauseTaskResponse"> & {
+  /**
+   * @generated from field: posthorn.v1.Task task = 1;
+   */
+  task?: Task | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.PauseTaskResponse.
+ * Use `create(PauseTaskResponseSchema)` to create a new message.
+ */
+export const PauseTaskResponseSchema: GenMessage<PauseTaskResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_task, 9);
+
+/**
+ * @generated from message posthorn.v1.ResumeTaskRequest
+ */
+export type ResumeTaskRequest = Message<"posthorn.v1.ResumeTaskRequest"> & {
+  /**
+   * @generated from field: string task_id = 1;
+   */
+  taskId: string;
+};
+
+/**
+ * Describes the message posthorn.v1.ResumeTaskRequest.
+ * Use `create(ResumeTaskRequestSchema)` to create a new message.
+ */
+export const ResumeTaskRequestSchema: GenMessage<ResumeTaskRequest> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_task, 10);
+
+/**
+ * @generated from message posthorn.v1.ResumeTaskResponse
+ */
+export type ResumeTaskResponse = Message<"posthorn.v1.ResumeTaskResponse"> & {
+  /**
+   * @generated from field: posthorn.v1.Task task = 1;
+   */
+  task?: Task | undefined;
+};
+
+/**
+ * Describes the message posthorn.v1.ResumeTaskResponse.
+ * Use `create(ResumeTaskResponseSchema)` to create a new message.
+ */
+export const ResumeTaskResponseSchema: GenMessage<ResumeTaskResponse> = /*@__PURE__*/
+  messageDesc(file_posthorn_v1_task, 11);
 
 /**
  * @generated from enum posthorn.v1.TaskKind
@@ -238,6 +366,11 @@ export const TaskKind = {
    * @generated from enum value: TASK_KIND_DISCARD = 2;
    */
   DISCARD: 2,
+
+  /**
+   * @generated from enum value: TASK_KIND_REPLAY = 3;
+   */
+  REPLAY: 3,
 } as const;
 
 /**
@@ -276,6 +409,13 @@ export const TaskProgress = {
    * @generated from enum value: TASK_PROGRESS_CANCELLED = 3;
    */
   CANCELLED: 3,
+
+  /**
+   * It rests until it is resumed.
+   *
+   * @generated from enum value: TASK_PROGRESS_PAUSED = 4;
+   */
+  PAUSED: 4,
 } as const;
 
 /**
@@ -288,6 +428,66 @@ export type TaskProgress = (typeof TaskProgress)[keyof typeof TaskProgress] | Un
  */
 export const TaskProgressSchema: GenEnum<TaskProgress> = /*@__PURE__*/
   enumDesc(file_posthorn_v1_task, 1);
+
+/**
+ * Why a task could not do something.
+ *
+ * @generated from enum posthorn.v1.TaskLeftReason
+ */
+export const TaskLeftReason = {
+  /**
+   * @generated from enum value: TASK_LEFT_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The delivery was on its way already.
+   *
+   * @generated from enum value: TASK_LEFT_REASON_ON_ITS_WAY = 1;
+   */
+  ON_ITS_WAY: 1,
+
+  /**
+   * The subscription is disabled.
+   *
+   * @generated from enum value: TASK_LEFT_REASON_DISABLED = 2;
+   */
+  DISABLED: 2,
+
+  /**
+   * The subscription is deleted.
+   *
+   * @generated from enum value: TASK_LEFT_REASON_DELETED = 3;
+   */
+  DELETED: 3,
+
+  /**
+   * The log no longer holds it.
+   *
+   * @generated from enum value: TASK_LEFT_REASON_GONE = 4;
+   */
+  GONE: 4,
+
+  /**
+   * The views no longer know what became of the event, so that it is not known who has it.
+   *
+   * @generated from enum value: TASK_LEFT_REASON_FORGOTTEN = 5;
+   */
+  FORGOTTEN: 5,
+} as const;
+
+/**
+ * Why a task could not do something.
+ *
+ * @generated from enum posthorn.v1.TaskLeftReason
+ */
+export type TaskLeftReason = (typeof TaskLeftReason)[keyof typeof TaskLeftReason] | UnknownEnum;
+
+/**
+ * Describes the enum posthorn.v1.TaskLeftReason.
+ */
+export const TaskLeftReasonSchema: GenEnum<TaskLeftReason> = /*@__PURE__*/
+  enumDesc(file_posthorn_v1_task, 2);
 
 /**
  * Work on many deliveries that goes on by itself, survives restarts, and can be watched and stopped.
@@ -324,6 +524,26 @@ export const TaskService: GenService<{
     methodKind: "unary";
     input: typeof CancelTaskRequestSchema;
     output: typeof CancelTaskResponseSchema;
+  },
+  /**
+   * Lets a task rest; it keeps its place. What it has begun goes on. FAILED_PRECONDITION when it has ended.
+   *
+   * @generated from rpc posthorn.v1.TaskService.PauseTask
+   */
+  pauseTask: {
+    methodKind: "unary";
+    input: typeof PauseTaskRequestSchema;
+    output: typeof PauseTaskResponseSchema;
+  },
+  /**
+   * Lets a task that rests go on from where it was. FAILED_PRECONDITION when it has ended.
+   *
+   * @generated from rpc posthorn.v1.TaskService.ResumeTask
+   */
+  resumeTask: {
+    methodKind: "unary";
+    input: typeof ResumeTaskRequestSchema;
+    output: typeof ResumeTaskResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_posthorn_v1_task, 0);

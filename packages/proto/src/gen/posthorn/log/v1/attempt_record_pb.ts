@@ -8,7 +8,7 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Actor } from "./actor_pb.ts";
 import { file_posthorn_log_v1_actor } from "./actor_pb.ts";
-import type { Attempt, DeliveryState } from "../../v1/delivery_pb.ts";
+import type { Attempt, DeliveryState, NextAttemptReason } from "../../v1/delivery_pb.ts";
 import { file_posthorn_v1_delivery } from "../../v1/delivery_pb.ts";
 import type { SubscriptionHealth } from "../../v1/subscription_pb.ts";
 import { file_posthorn_v1_subscription } from "../../v1/subscription_pb.ts";
@@ -18,10 +18,11 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file posthorn/log/v1/attempt_record.proto.
  */
 export const file_posthorn_log_v1_attempt_record: GenFile = /*@__PURE__*/
-  fileDesc("CiRwb3N0aG9ybi9sb2cvdjEvYXR0ZW1wdF9yZWNvcmQucHJvdG8SD3Bvc3Rob3JuLmxvZy52MSLwAQoNQXR0ZW1wdFJlY29yZBIzCgdjcmVhdGVkGAEgASgLMiAucG9zdGhvcm4ubG9nLnYxLkRlbGl2ZXJ5Q3JlYXRlZEgAEjQKCGZpbmlzaGVkGAIgASgLMiAucG9zdGhvcm4ubG9nLnYxLkF0dGVtcHRGaW5pc2hlZEgAEjMKB3NldHRsZWQYAyABKAsyIC5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlTZXR0bGVkSAASNQoIcmVxdWV1ZWQYBCABKAsyIS5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlSZXF1ZXVlZEgAQggKBnJlY29yZCJ1Cg9EZWxpdmVyeUNyZWF0ZWQSMAoIZGVsaXZlcnkYASABKAsyHi5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlGYWN0cxIwCgxmaXJzdF9kdWVfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpoCCg9BdHRlbXB0RmluaXNoZWQSMAoIZGVsaXZlcnkYASABKAsyHi5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlGYWN0cxINCgVyb3VuZBgCIAEoBRIlCgdhdHRlbXB0GAMgASgLMhQucG9zdGhvcm4udjEuQXR0ZW1wdBIpCgVzdGF0ZRgEIAEoDjIaLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5U3RhdGUSMwoPbmV4dF9hdHRlbXB0X2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YBiABKAkSLwoGaGVhbHRoGAcgASgLMh8ucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uSGVhbHRoItQBCg9EZWxpdmVyeVNldHRsZWQSMAoIZGVsaXZlcnkYASABKAsyHi5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlGYWN0cxINCgVyb3VuZBgCIAEoBRIVCg1hdHRlbXB0X2NvdW50GAMgASgFEikKBXN0YXRlGAQgASgOMhoucG9zdGhvcm4udjEuRGVsaXZlcnlTdGF0ZRIOCgZyZWFzb24YBSABKAkSLgoKc2V0dGxlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi/wEKEERlbGl2ZXJ5UmVxdWV1ZWQSMAoIZGVsaXZlcnkYASABKAsyHi5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlGYWN0cxINCgVyb3VuZBgCIAEoBRIVCg1hdHRlbXB0X2NvdW50GAMgASgFEioKBmR1ZV9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmVxdWV1ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3Rhc2tfaWQYBiABKAkSJQoFYWN0b3IYByABKAsyFi5wb3N0aG9ybi5sb2cudjEuQWN0b3IiqwEKDURlbGl2ZXJ5RmFjdHMSEwoLZGVsaXZlcnlfaWQYASABKAkSFgoOYXBwbGljYXRpb25faWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSFwoPc3Vic2NyaXB0aW9uX2lkGAQgASgJEhIKCmV2ZW50X3R5cGUYBSABKAkSLgoKY3JlYXRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBiBnByb3RvMw", [file_google_protobuf_timestamp, file_posthorn_log_v1_actor, file_posthorn_v1_delivery, file_posthorn_v1_subscription]);
+  fileDesc("CiRwb3N0aG9ybi9sb2cvdjEvYXR0ZW1wdF9yZWNvcmQucHJvdG8SD3Bvc3Rob3JuLmxvZy52MSKmAgoNQXR0ZW1wdFJlY29yZBIzCgdjcmVhdGVkGAEgASgLMiAucG9zdGhvcm4ubG9nLnYxLkRlbGl2ZXJ5Q3JlYXRlZEgAEjQKCGZpbmlzaGVkGAIgASgLMiAucG9zdGhvcm4ubG9nLnYxLkF0dGVtcHRGaW5pc2hlZEgAEjMKB3NldHRsZWQYAyABKAsyIC5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlTZXR0bGVkSAASNQoIcmVxdWV1ZWQYBCABKAsyIS5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlSZXF1ZXVlZEgAEjQKCXVubWF0Y2hlZBgFIAEoCzIfLnBvc3Rob3JuLmxvZy52MS5FdmVudFVubWF0Y2hlZEgAQggKBnJlY29yZCKXAQoPRGVsaXZlcnlDcmVhdGVkEjAKCGRlbGl2ZXJ5GAEgASgLMh4ucG9zdGhvcm4ubG9nLnYxLkRlbGl2ZXJ5RmFjdHMSMAoMZmlyc3RfZHVlX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdtYXRjaGVkGAMgASgFEg8KB3Rhc2tfaWQYBCABKAkixwEKDkV2ZW50VW5tYXRjaGVkEhAKCGV2ZW50X2lkGAEgASgJEhYKDmFwcGxpY2F0aW9uX2lkGAIgASgJEhIKCmV2ZW50X3R5cGUYAyABKAkSLwoLYWNjZXB0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2NvbmZpZ19wb3NpdGlvbhgFIAEoAxItCglyb3V0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIu0CCg9BdHRlbXB0RmluaXNoZWQSMAoIZGVsaXZlcnkYASABKAsyHi5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlGYWN0cxINCgVyb3VuZBgCIAEoBRIlCgdhdHRlbXB0GAMgASgLMhQucG9zdGhvcm4udjEuQXR0ZW1wdBIpCgVzdGF0ZRgEIAEoDjIaLnBvc3Rob3JuLnYxLkRlbGl2ZXJ5U3RhdGUSMwoPbmV4dF9hdHRlbXB0X2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YBiABKAkSLwoGaGVhbHRoGAcgASgLMh8ucG9zdGhvcm4udjEuU3Vic2NyaXB0aW9uSGVhbHRoEjsKE25leHRfYXR0ZW1wdF9yZWFzb24YCCABKA4yHi5wb3N0aG9ybi52MS5OZXh0QXR0ZW1wdFJlYXNvbhIUCgxyZXRyeV9udW1iZXIYCSABKAUi1AEKD0RlbGl2ZXJ5U2V0dGxlZBIwCghkZWxpdmVyeRgBIAEoCzIeLnBvc3Rob3JuLmxvZy52MS5EZWxpdmVyeUZhY3RzEg0KBXJvdW5kGAIgASgFEhUKDWF0dGVtcHRfY291bnQYAyABKAUSKQoFc3RhdGUYBCABKA4yGi5wb3N0aG9ybi52MS5EZWxpdmVyeVN0YXRlEg4KBnJlYXNvbhgFIAEoCRIuCgpzZXR0bGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCL/AQoQRGVsaXZlcnlSZXF1ZXVlZBIwCghkZWxpdmVyeRgBIAEoCzIeLnBvc3Rob3JuLmxvZy52MS5EZWxpdmVyeUZhY3RzEg0KBXJvdW5kGAIgASgFEhUKDWF0dGVtcHRfY291bnQYAyABKAUSKgoGZHVlX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZXF1ZXVlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdGFza19pZBgGIAEoCRIlCgVhY3RvchgHIAEoCzIWLnBvc3Rob3JuLmxvZy52MS5BY3RvciLEAQoNRGVsaXZlcnlGYWN0cxITCgtkZWxpdmVyeV9pZBgBIAEoCRIWCg5hcHBsaWNhdGlvbl9pZBgCIAEoCRIQCghldmVudF9pZBgDIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYBCABKAkSEgoKZXZlbnRfdHlwZRgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9yZXRlbnRpb25faG91cnMYByABKAViBnByb3RvMw", [file_google_protobuf_timestamp, file_posthorn_log_v1_actor, file_posthorn_v1_delivery, file_posthorn_v1_subscription]);
 
 /**
  * Topic `attempts`, key = subscription id, same partition as the delivery's record in `deliveries`: what happened to deliveries.
+ * An event that no subscription takes has the key that it has in `events`.
  *
  * @generated from message posthorn.log.v1.AttemptRecord
  */
@@ -53,6 +54,12 @@ export type AttemptRecord = Message<"posthorn.log.v1.AttemptRecord"> & {
      */
     value: DeliveryRequeued;
     case: "requeued";
+  } | {
+    /**
+     * @generated from field: posthorn.log.v1.EventUnmatched unmatched = 5;
+     */
+    value: EventUnmatched;
+    case: "unmatched";
   } | { case: undefined; value?: undefined };
 };
 
@@ -78,6 +85,20 @@ export type DeliveryCreated = Message<"posthorn.log.v1.DeliveryCreated"> & {
    * @generated from field: google.protobuf.Timestamp first_due_at = 2;
    */
   firstDueAt?: Timestamp | undefined;
+
+  /**
+   * How many subscriptions the event matched, this one included; 0 = written before this was said.
+   *
+   * @generated from field: int32 matched = 3;
+   */
+  matched: number;
+
+  /**
+   * Not the router but a replay sends the event to one that never had it: the task, or the key of the person who asked. Empty = the router.
+   *
+   * @generated from field: string task_id = 4;
+   */
+  taskId: string;
 };
 
 /**
@@ -86,6 +107,56 @@ export type DeliveryCreated = Message<"posthorn.log.v1.DeliveryCreated"> & {
  */
 export const DeliveryCreatedSchema: GenMessage<DeliveryCreated> = /*@__PURE__*/
   messageDesc(file_posthorn_log_v1_attempt_record, 1);
+
+/**
+ * The router found no subscription for an event.
+ *
+ * @generated from message posthorn.log.v1.EventUnmatched
+ */
+export type EventUnmatched = Message<"posthorn.log.v1.EventUnmatched"> & {
+  /**
+   * @generated from field: string event_id = 1;
+   */
+  eventId: string;
+
+  /**
+   * @generated from field: string application_id = 2;
+   */
+  applicationId: string;
+
+  /**
+   * @generated from field: string event_type = 3;
+   */
+  eventType: string;
+
+  /**
+   * When the event was accepted.
+   *
+   * @generated from field: google.protobuf.Timestamp accepted_at = 4;
+   */
+  acceptedAt?: Timestamp | undefined;
+
+  /**
+   * Offset in `config` (the next one to read) that the router had read.
+   *
+   * @generated from field: int64 config_position = 5;
+   */
+  configPosition: bigint;
+
+  /**
+   * When the router looked.
+   *
+   * @generated from field: google.protobuf.Timestamp routed_at = 6;
+   */
+  routedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message posthorn.log.v1.EventUnmatched.
+ * Use `create(EventUnmatchedSchema)` to create a new message.
+ */
+export const EventUnmatchedSchema: GenMessage<EventUnmatched> = /*@__PURE__*/
+  messageDesc(file_posthorn_log_v1_attempt_record, 2);
 
 /**
  * One HTTP request ended. Carries what follows from it, so that a new owner can carry that out again.
@@ -135,6 +206,20 @@ export type AttemptFinished = Message<"posthorn.log.v1.AttemptFinished"> & {
    * @generated from field: posthorn.v1.SubscriptionHealth health = 7;
    */
   health?: SubscriptionHealth | undefined;
+
+  /**
+   * What decided about `next_attempt_at`: SCHEDULE or RETRY_AFTER.
+   *
+   * @generated from field: posthorn.v1.NextAttemptReason next_attempt_reason = 8;
+   */
+  nextAttemptReason: NextAttemptReason;
+
+  /**
+   * Of the next attempt: 1 = the first retry of its round.
+   *
+   * @generated from field: int32 retry_number = 9;
+   */
+  retryNumber: number;
 };
 
 /**
@@ -142,7 +227,7 @@ export type AttemptFinished = Message<"posthorn.log.v1.AttemptFinished"> & {
  * Use `create(AttemptFinishedSchema)` to create a new message.
  */
 export const AttemptFinishedSchema: GenMessage<AttemptFinished> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_attempt_record, 2);
+  messageDesc(file_posthorn_log_v1_attempt_record, 3);
 
 /**
  * A delivery ended without an attempt: cancelled, or dead before it could be sent.
@@ -188,7 +273,7 @@ export type DeliverySettled = Message<"posthorn.log.v1.DeliverySettled"> & {
  * Use `create(DeliverySettledSchema)` to create a new message.
  */
 export const DeliverySettledSchema: GenMessage<DeliverySettled> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_attempt_record, 3);
+  messageDesc(file_posthorn_log_v1_attempt_record, 4);
 
 /**
  * A delivery that had ended begins a new round: replay, redrive, or somebody asked for it.
@@ -243,7 +328,7 @@ export type DeliveryRequeued = Message<"posthorn.log.v1.DeliveryRequeued"> & {
  * Use `create(DeliveryRequeuedSchema)` to create a new message.
  */
 export const DeliveryRequeuedSchema: GenMessage<DeliveryRequeued> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_attempt_record, 4);
+  messageDesc(file_posthorn_log_v1_attempt_record, 5);
 
 /**
  * What never changes about a delivery.
@@ -280,6 +365,13 @@ export type DeliveryFacts = Message<"posthorn.log.v1.DeliveryFacts"> & {
    * @generated from field: google.protobuf.Timestamp created_at = 6;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * As its event's, always: rows are kept by it.
+   *
+   * @generated from field: int32 retention_hours = 7;
+   */
+  retentionHours: number;
 };
 
 /**
@@ -287,5 +379,5 @@ export type DeliveryFacts = Message<"posthorn.log.v1.DeliveryFacts"> & {
  * Use `create(DeliveryFactsSchema)` to create a new message.
  */
 export const DeliveryFactsSchema: GenMessage<DeliveryFacts> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_attempt_record, 5);
+  messageDesc(file_posthorn_log_v1_attempt_record, 6);
 

@@ -24,7 +24,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file posthorn/log/v1/config_changed.proto.
  */
 export const file_posthorn_log_v1_config_changed: GenFile = /*@__PURE__*/
-  fileDesc("CiRwb3N0aG9ybi9sb2cvdjEvY29uZmlnX2NoYW5nZWQucHJvdG8SD3Bvc3Rob3JuLmxvZy52MSKKBAoNQ29uZmlnQ2hhbmdlZBIRCgllbnRpdHlfaWQYASABKAkSGAoQZXhwZWN0ZWRfdmVyc2lvbhgCIAEoAxIRCgljaGFuZ2VfaWQYAyABKAkSLgoKY2hhbmdlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoFYWN0b3IYBSABKAsyFi5wb3N0aG9ybi5sb2cudjEuQWN0b3ISKQoHY29tbWFuZBgUIAEoCzIYLnBvc3Rob3JuLmxvZy52MS5Db21tYW5kEjgKC2FwcGxpY2F0aW9uGAYgASgLMiEucG9zdGhvcm4ubG9nLnYxLkFwcGxpY2F0aW9uU3RhdGVIABIoCgNrZXkYByABKAsyGS5wb3N0aG9ybi5sb2cudjEuS2V5U3RhdGVIABI6CgxzdWJzY3JpcHRpb24YCCABKAsyIi5wb3N0aG9ybi5sb2cudjEuU3Vic2NyaXB0aW9uU3RhdGVIABIrCgdkZWxldGVkGAkgASgLMhgucG9zdGhvcm4ubG9nLnYxLkRlbGV0ZWRIABIqCgR0YXNrGAogASgLMhoucG9zdGhvcm4ubG9nLnYxLlRhc2tTdGF0ZUgAEjUKCmV2ZW50X3R5cGUYCyABKAsyHy5wb3N0aG9ybi5sb2cudjEuRXZlbnRUeXBlU3RhdGVIAEIHCgVzdGF0ZSIoCgdDb21tYW5kEgwKBG5hbWUYASABKAkSDwoHY29udGVudBgCIAEoCSJBChBBcHBsaWNhdGlvblN0YXRlEi0KC2FwcGxpY2F0aW9uGAEgASgLMhgucG9zdGhvcm4udjEuQXBwbGljYXRpb24iPQoIS2V5U3RhdGUSHQoDa2V5GAEgASgLMhAucG9zdGhvcm4udjEuS2V5EhIKCnRva2VuX2hhc2gYAiABKAkirwEKEVN1YnNjcmlwdGlvblN0YXRlEi8KDHN1YnNjcmlwdGlvbhgBIAEoCzIZLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbhIvCgdzZWNyZXRzGAIgAygLMh4ucG9zdGhvcm4ubG9nLnYxLlNpZ25pbmdTZWNyZXQSFQoNc291cmNlX3NlY3JldBgDIAEoCRIhChlzb3VyY2Vfc2VjcmV0X2ZpbmdlcnByaW50GAQgASgJIiwKCVRhc2tTdGF0ZRIfCgR0YXNrGAEgASgLMhEucG9zdGhvcm4udjEuVGFzayI8Cg5FdmVudFR5cGVTdGF0ZRIqCgpldmVudF90eXBlGAEgASgLMhYucG9zdGhvcm4udjEuRXZlbnRUeXBlImcKDVNpZ25pbmdTZWNyZXQSEQoJZW5jcnlwdGVkGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2ZpbmdlcnByaW50GAMgASgJIi8KB0RlbGV0ZWQSDAoEa2luZBgBIAEoCRIWCg5hcHBsaWNhdGlvbl9pZBgCIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp, file_posthorn_log_v1_actor, file_posthorn_v1_application, file_posthorn_v1_event_type, file_posthorn_v1_key, file_posthorn_v1_subscription, file_posthorn_v1_task]);
+  fileDesc("CiRwb3N0aG9ybi9sb2cvdjEvY29uZmlnX2NoYW5nZWQucHJvdG8SD3Bvc3Rob3JuLmxvZy52MSKKBAoNQ29uZmlnQ2hhbmdlZBIRCgllbnRpdHlfaWQYASABKAkSGAoQZXhwZWN0ZWRfdmVyc2lvbhgCIAEoAxIRCgljaGFuZ2VfaWQYAyABKAkSLgoKY2hhbmdlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoFYWN0b3IYBSABKAsyFi5wb3N0aG9ybi5sb2cudjEuQWN0b3ISKQoHY29tbWFuZBgUIAEoCzIYLnBvc3Rob3JuLmxvZy52MS5Db21tYW5kEjgKC2FwcGxpY2F0aW9uGAYgASgLMiEucG9zdGhvcm4ubG9nLnYxLkFwcGxpY2F0aW9uU3RhdGVIABIoCgNrZXkYByABKAsyGS5wb3N0aG9ybi5sb2cudjEuS2V5U3RhdGVIABI6CgxzdWJzY3JpcHRpb24YCCABKAsyIi5wb3N0aG9ybi5sb2cudjEuU3Vic2NyaXB0aW9uU3RhdGVIABIrCgdkZWxldGVkGAkgASgLMhgucG9zdGhvcm4ubG9nLnYxLkRlbGV0ZWRIABIqCgR0YXNrGAogASgLMhoucG9zdGhvcm4ubG9nLnYxLlRhc2tTdGF0ZUgAEjUKCmV2ZW50X3R5cGUYCyABKAsyHy5wb3N0aG9ybi5sb2cudjEuRXZlbnRUeXBlU3RhdGVIAEIHCgVzdGF0ZSIoCgdDb21tYW5kEgwKBG5hbWUYASABKAkSDwoHY29udGVudBgCIAEoCSJBChBBcHBsaWNhdGlvblN0YXRlEi0KC2FwcGxpY2F0aW9uGAEgASgLMhgucG9zdGhvcm4udjEuQXBwbGljYXRpb24iPQoIS2V5U3RhdGUSHQoDa2V5GAEgASgLMhAucG9zdGhvcm4udjEuS2V5EhIKCnRva2VuX2hhc2gYAiABKAkirwEKEVN1YnNjcmlwdGlvblN0YXRlEi8KDHN1YnNjcmlwdGlvbhgBIAEoCzIZLnBvc3Rob3JuLnYxLlN1YnNjcmlwdGlvbhIvCgdzZWNyZXRzGAIgAygLMh4ucG9zdGhvcm4ubG9nLnYxLlNpZ25pbmdTZWNyZXQSFQoNc291cmNlX3NlY3JldBgDIAEoCRIhChlzb3VyY2Vfc2VjcmV0X2ZpbmdlcnByaW50GAQgASgJIl0KCVRhc2tTdGF0ZRIfCgR0YXNrGAEgASgLMhEucG9zdGhvcm4udjEuVGFzaxIvCgZyZXBsYXkYAiABKAsyHy5wb3N0aG9ybi5sb2cudjEuUmVwbGF5UHJvZ3Jlc3MicgoOUmVwbGF5UHJvZ3Jlc3MSDgoGaG9sZGVyGAEgASgJEi4KB2N1cnNvcnMYAiADKAsyHS5wb3N0aG9ybi5sb2cudjEuUmVwbGF5Q3Vyc29yEhEKCWJ1bGtfZW5kcxgDIAMoAxINCgViZWd1bhgEIAEoAyJLCgxSZXBsYXlDdXJzb3ISDQoFdG9waWMYASABKAkSEQoJcGFydGl0aW9uGAIgASgFEgwKBG5leHQYAyABKAMSCwoDZW5kGAQgASgDIjwKDkV2ZW50VHlwZVN0YXRlEioKCmV2ZW50X3R5cGUYASABKAsyFi5wb3N0aG9ybi52MS5FdmVudFR5cGUiZwoNU2lnbmluZ1NlY3JldBIRCgllbmNyeXB0ZWQYASABKAkSLgoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZmluZ2VycHJpbnQYAyABKAkiLwoHRGVsZXRlZBIMCgRraW5kGAEgASgJEhYKDmFwcGxpY2F0aW9uX2lkGAIgASgJYgZwcm90bzM", [file_google_protobuf_timestamp, file_posthorn_log_v1_actor, file_posthorn_v1_application, file_posthorn_v1_event_type, file_posthorn_v1_key, file_posthorn_v1_subscription, file_posthorn_v1_task]);
 
 /**
  * Topic `config`, key = entity id, one partition: the full new state of an entity.
@@ -238,6 +238,13 @@ export type TaskState = Message<"posthorn.log.v1.TaskState"> & {
    * @generated from field: posthorn.v1.Task task = 1;
    */
   task?: Task | undefined;
+
+  /**
+   * Absent = it is no replay, or nobody has begun to work at it.
+   *
+   * @generated from field: posthorn.log.v1.ReplayProgress replay = 2;
+   */
+  replay?: ReplayProgress | undefined;
 };
 
 /**
@@ -246,6 +253,82 @@ export type TaskState = Message<"posthorn.log.v1.TaskState"> & {
  */
 export const TaskStateSchema: GenMessage<TaskState> = /*@__PURE__*/
   messageDesc(file_posthorn_log_v1_config_changed, 5);
+
+/**
+ * How far a replay has come, for whoever goes on with it: all before the cursors is done, and of what is behind them what `deliveries.bulk` holds of it.
+ *
+ * @generated from message posthorn.log.v1.ReplayProgress
+ */
+export type ReplayProgress = Message<"posthorn.log.v1.ReplayProgress"> & {
+  /**
+   * Who works at it: unlike everybody else who ever did.
+   *
+   * @generated from field: string holder = 1;
+   */
+  holder: string;
+
+  /**
+   * @generated from field: repeated posthorn.log.v1.ReplayCursor cursors = 2;
+   */
+  cursors: ReplayCursor[];
+
+  /**
+   * Ends of the partitions of `deliveries.bulk`, by number: all that the task has begun and that is not counted in `begun` is behind them.
+   *
+   * @generated from field: repeated int64 bulk_ends = 3;
+   */
+  bulkEnds: bigint[];
+
+  /**
+   * Deliveries begun before `bulk_ends`.
+   *
+   * @generated from field: int64 begun = 4;
+   */
+  begun: bigint;
+};
+
+/**
+ * Describes the message posthorn.log.v1.ReplayProgress.
+ * Use `create(ReplayProgressSchema)` to create a new message.
+ */
+export const ReplayProgressSchema: GenMessage<ReplayProgress> = /*@__PURE__*/
+  messageDesc(file_posthorn_log_v1_config_changed, 6);
+
+/**
+ * A stretch of a partition that is still to be read.
+ *
+ * @generated from message posthorn.log.v1.ReplayCursor
+ */
+export type ReplayCursor = Message<"posthorn.log.v1.ReplayCursor"> & {
+  /**
+   * @generated from field: string topic = 1;
+   */
+  topic: string;
+
+  /**
+   * @generated from field: int32 partition = 2;
+   */
+  partition: number;
+
+  /**
+   * @generated from field: int64 next = 3;
+   */
+  next: bigint;
+
+  /**
+   * The first offset that is not read.
+   *
+   * @generated from field: int64 end = 4;
+   */
+  end: bigint;
+};
+
+/**
+ * Describes the message posthorn.log.v1.ReplayCursor.
+ * Use `create(ReplayCursorSchema)` to create a new message.
+ */
+export const ReplayCursorSchema: GenMessage<ReplayCursor> = /*@__PURE__*/
+  messageDesc(file_posthorn_log_v1_config_changed, 7);
 
 /**
  * @generated from message posthorn.log.v1.EventTypeState
@@ -262,7 +345,7 @@ export type EventTypeState = Message<"posthorn.log.v1.EventTypeState"> & {
  * Use `create(EventTypeStateSchema)` to create a new message.
  */
 export const EventTypeStateSchema: GenMessage<EventTypeState> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_config_changed, 6);
+  messageDesc(file_posthorn_log_v1_config_changed, 8);
 
 /**
  * @generated from message posthorn.log.v1.SigningSecret
@@ -295,7 +378,7 @@ export type SigningSecret = Message<"posthorn.log.v1.SigningSecret"> & {
  * Use `create(SigningSecretSchema)` to create a new message.
  */
 export const SigningSecretSchema: GenMessage<SigningSecret> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_config_changed, 7);
+  messageDesc(file_posthorn_log_v1_config_changed, 9);
 
 /**
  * @generated from message posthorn.log.v1.Deleted
@@ -317,5 +400,5 @@ export type Deleted = Message<"posthorn.log.v1.Deleted"> & {
  * Use `create(DeletedSchema)` to create a new message.
  */
 export const DeletedSchema: GenMessage<Deleted> = /*@__PURE__*/
-  messageDesc(file_posthorn_log_v1_config_changed, 8);
+  messageDesc(file_posthorn_log_v1_config_changed, 10);
 

@@ -14,13 +14,15 @@ import type { DeliveryDue } from "./delivery_due_pb.ts";
 import { file_posthorn_log_v1_delivery_due } from "./delivery_due_pb.ts";
 import type { DeadLetterReason } from "../../v1/dead_letter_pb.ts";
 import { file_posthorn_v1_dead_letter } from "../../v1/dead_letter_pb.ts";
+import type { ErrorClass } from "../../v1/error_class_pb.ts";
+import { file_posthorn_v1_error_class } from "../../v1/error_class_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file posthorn/log/v1/dead_letter_record.proto.
  */
 export const file_posthorn_log_v1_dead_letter_record: GenFile = /*@__PURE__*/
-  fileDesc("Cihwb3N0aG9ybi9sb2cvdjEvZGVhZF9sZXR0ZXJfcmVjb3JkLnByb3RvEg9wb3N0aG9ybi5sb2cudjEiuwIKEERlYWRMZXR0ZXJSZWNvcmQSLQoGcmVhc29uGAEgASgOMh0ucG9zdGhvcm4udjEuRGVhZExldHRlclJlYXNvbhINCgVlcnJvchgCIAEoCRITCgtzdGF0dXNfY29kZRgDIAEoBRIrCgdkZWFkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCghkZWxpdmVyeRgFIAEoCzIcLnBvc3Rob3JuLmxvZy52MS5EZWxpdmVyeUR1ZUgAEi8KBnBvaXNvbhgGIAEoCzIdLnBvc3Rob3JuLmxvZy52MS5Qb2lzb25SZWNvcmRIABI5CglkaXNjYXJkZWQYByABKAsyJC5wb3N0aG9ybi5sb2cudjEuRGVhZExldHRlckRpc2NhcmRlZEgAQgkKB2NvbnRlbnQingEKE0RlYWRMZXR0ZXJEaXNjYXJkZWQSMAoIZGVsaXZlcnkYASABKAsyHi5wb3N0aG9ybi5sb2cudjEuRGVsaXZlcnlGYWN0cxINCgVyb3VuZBgCIAEoBRIOCgZyZWFzb24YAyABKAkSDwoHdGFza19pZBgEIAEoCRIlCgVhY3RvchgFIAEoCzIWLnBvc3Rob3JuLmxvZy52MS5BY3RvciJcCgxQb2lzb25SZWNvcmQSDQoFdG9waWMYASABKAkSEQoJcGFydGl0aW9uGAIgASgFEg4KBm9mZnNldBgDIAEoAxILCgNrZXkYBCABKAkSDQoFdmFsdWUYBSABKAxiBnByb3RvMw", [file_google_protobuf_timestamp, file_posthorn_log_v1_actor, file_posthorn_log_v1_attempt_record, file_posthorn_log_v1_delivery_due, file_posthorn_v1_dead_letter]);
+  fileDesc("Cihwb3N0aG9ybi9sb2cvdjEvZGVhZF9sZXR0ZXJfcmVjb3JkLnByb3RvEg9wb3N0aG9ybi5sb2cudjEi6QIKEERlYWRMZXR0ZXJSZWNvcmQSLQoGcmVhc29uGAEgASgOMh0ucG9zdGhvcm4udjEuRGVhZExldHRlclJlYXNvbhINCgVlcnJvchgCIAEoCRITCgtzdGF0dXNfY29kZRgDIAEoBRIrCgdkZWFkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCghkZWxpdmVyeRgFIAEoCzIcLnBvc3Rob3JuLmxvZy52MS5EZWxpdmVyeUR1ZUgAEi8KBnBvaXNvbhgGIAEoCzIdLnBvc3Rob3JuLmxvZy52MS5Qb2lzb25SZWNvcmRIABI5CglkaXNjYXJkZWQYByABKAsyJC5wb3N0aG9ybi5sb2cudjEuRGVhZExldHRlckRpc2NhcmRlZEgAEiwKC2Vycm9yX2NsYXNzGAggASgOMhcucG9zdGhvcm4udjEuRXJyb3JDbGFzc0IJCgdjb250ZW50Ip4BChNEZWFkTGV0dGVyRGlzY2FyZGVkEjAKCGRlbGl2ZXJ5GAEgASgLMh4ucG9zdGhvcm4ubG9nLnYxLkRlbGl2ZXJ5RmFjdHMSDQoFcm91bmQYAiABKAUSDgoGcmVhc29uGAMgASgJEg8KB3Rhc2tfaWQYBCABKAkSJQoFYWN0b3IYBSABKAsyFi5wb3N0aG9ybi5sb2cudjEuQWN0b3IiXAoMUG9pc29uUmVjb3JkEg0KBXRvcGljGAEgASgJEhEKCXBhcnRpdGlvbhgCIAEoBRIOCgZvZmZzZXQYAyABKAMSCwoDa2V5GAQgASgJEg0KBXZhbHVlGAUgASgMYgZwcm90bzM", [file_google_protobuf_timestamp, file_posthorn_log_v1_actor, file_posthorn_log_v1_attempt_record, file_posthorn_log_v1_delivery_due, file_posthorn_v1_dead_letter, file_posthorn_v1_error_class]);
 
 /**
  * Topic `dead-letters`, key = subscription id (or the source topic, for poison).
@@ -74,6 +76,13 @@ export type DeadLetterRecord = Message<"posthorn.log.v1.DeadLetterRecord"> & {
     value: DeadLetterDiscarded;
     case: "discarded";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * Of the last attempt.
+   *
+   * @generated from field: posthorn.v1.ErrorClass error_class = 8;
+   */
+  errorClass: ErrorClass;
 };
 
 /**

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file posthorn/log/v1/delivery_due.proto.
  */
 export const file_posthorn_log_v1_delivery_due: GenFile = /*@__PURE__*/
-  fileDesc("CiJwb3N0aG9ybi9sb2cvdjEvZGVsaXZlcnlfZHVlLnByb3RvEg9wb3N0aG9ybi5sb2cudjEiuQMKC0RlbGl2ZXJ5RHVlEhMKC2RlbGl2ZXJ5X2lkGAEgASgJEhcKD3N1YnNjcmlwdGlvbl9pZBgCIAEoCRINCgVyb3VuZBgDIAEoBRIPCgdhdHRlbXB0GAQgASgFEhsKE3JvdW5kX2ZpcnN0X2F0dGVtcHQYBSABKAUSLQoFZXZlbnQYBiABKAsyHi5wb3N0aG9ybi5sb2cudjEuRXZlbnRBY2NlcHRlZBIuCgpjcmVhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZkdWVfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGZpcnN0X2F0dGVtcHRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCWRlZmVycmFscxgKIAEoBRIXCg9jb25maWdfcG9zaXRpb24YCyABKAMSDAoEYnVsaxgMIAEoCBIQCghoYXN0ZW5lZBgNIAEoCBIyCg5yb3VuZF9iZWdhbl9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBiBnByb3RvMw", [file_google_protobuf_timestamp, file_posthorn_log_v1_event_accepted]);
+  fileDesc("CiJwb3N0aG9ybi9sb2cvdjEvZGVsaXZlcnlfZHVlLnByb3RvEg9wb3N0aG9ybi5sb2cudjEiygMKC0RlbGl2ZXJ5RHVlEhMKC2RlbGl2ZXJ5X2lkGAEgASgJEhcKD3N1YnNjcmlwdGlvbl9pZBgCIAEoCRINCgVyb3VuZBgDIAEoBRIPCgdhdHRlbXB0GAQgASgFEhsKE3JvdW5kX2ZpcnN0X2F0dGVtcHQYBSABKAUSLQoFZXZlbnQYBiABKAsyHi5wb3N0aG9ybi5sb2cudjEuRXZlbnRBY2NlcHRlZBIuCgpjcmVhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZkdWVfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGZpcnN0X2F0dGVtcHRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCWRlZmVycmFscxgKIAEoBRIXCg9jb25maWdfcG9zaXRpb24YCyABKAMSDAoEYnVsaxgMIAEoCBIQCghoYXN0ZW5lZBgNIAEoCBIyCg5yb3VuZF9iZWdhbl9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdGFza19pZBgPIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp, file_posthorn_log_v1_event_accepted]);
 
 /**
  * Topics `deliveries`, `deliveries.bulk`, `retry.*` and `parked`, key = subscription id: one try of a delivery.
@@ -88,7 +88,7 @@ export type DeliveryDue = Message<"posthorn.log.v1.DeliveryDue"> & {
   deferrals: number;
 
   /**
-   * Offset in `config` (the next one to read) that whoever began this round had read; 0 in the first round, where the event's counts.
+   * Offset in `config` (the next one to read) that whoever began this round had read; 0 in a first round by the router, where the event's counts.
    * A subscription that was disabled later than that gets nothing of the round.
    *
    * @generated from field: int64 config_position = 11;
@@ -111,11 +111,18 @@ export type DeliveryDue = Message<"posthorn.log.v1.DeliveryDue"> & {
   hastened: boolean;
 
   /**
-   * When this round began, if it is not the first: a schedule that is not over goes on no longer than its span from then.
+   * When this round began, unless the router began it: a schedule that is not over goes on no longer than its span from then.
    *
    * @generated from field: google.protobuf.Timestamp round_began_at = 14;
    */
   roundBeganAt?: Timestamp | undefined;
+
+  /**
+   * The task that began this round; empty = none did.
+   *
+   * @generated from field: string task_id = 15;
+   */
+  taskId: string;
 };
 
 /**

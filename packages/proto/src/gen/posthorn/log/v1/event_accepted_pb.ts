@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file posthorn/log/v1/event_accepted.proto.
  */
 export const file_posthorn_log_v1_event_accepted: GenFile = /*@__PURE__*/
-  fileDesc("CiRwb3N0aG9ybi9sb2cvdjEvZXZlbnRfYWNjZXB0ZWQucHJvdG8SD3Bvc3Rob3JuLmxvZy52MSKcBAoNRXZlbnRBY2NlcHRlZBIQCghldmVudF9pZBgBIAEoCRIWCg5hcHBsaWNhdGlvbl9pZBgCIAEoCRIMCgR0eXBlGAMgASgJEhQKDGNvbnRlbnRfdHlwZRgEIAEoCRIPCgdwYXlsb2FkGAUgASgMEj4KCG1ldGFkYXRhGAYgAygLMiwucG9zdGhvcm4ubG9nLnYxLkV2ZW50QWNjZXB0ZWQuTWV0YWRhdGFFbnRyeRIXCg9pZGVtcG90ZW5jeV9rZXkYByABKAkSLwoLYWNjZXB0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC29jY3VycmVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpkZWxpdmVyX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9jb25maWdfcG9zaXRpb24YCyABKAMSHAoUb25seV9zdWJzY3JpcHRpb25faWQYDCABKAkSEwoLb3BlcmF0aW9uYWwYDSABKAgSDAoEYnVsaxgOIAEoCBI2ChFzY2hlbWFfdmlvbGF0aW9ucxgPIAMoCzIbLnBvc3Rob3JuLnYxLkZpZWxkVmlvbGF0aW9uGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AWIGcHJvdG8z", [file_google_protobuf_timestamp, file_posthorn_v1_ingest]);
+  fileDesc("CiRwb3N0aG9ybi9sb2cvdjEvZXZlbnRfYWNjZXB0ZWQucHJvdG8SD3Bvc3Rob3JuLmxvZy52MSK1BAoNRXZlbnRBY2NlcHRlZBIQCghldmVudF9pZBgBIAEoCRIWCg5hcHBsaWNhdGlvbl9pZBgCIAEoCRIMCgR0eXBlGAMgASgJEhQKDGNvbnRlbnRfdHlwZRgEIAEoCRIPCgdwYXlsb2FkGAUgASgMEj4KCG1ldGFkYXRhGAYgAygLMiwucG9zdGhvcm4ubG9nLnYxLkV2ZW50QWNjZXB0ZWQuTWV0YWRhdGFFbnRyeRIXCg9pZGVtcG90ZW5jeV9rZXkYByABKAkSLwoLYWNjZXB0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC29jY3VycmVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpkZWxpdmVyX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9jb25maWdfcG9zaXRpb24YCyABKAMSHAoUb25seV9zdWJzY3JpcHRpb25faWQYDCABKAkSEwoLb3BlcmF0aW9uYWwYDSABKAgSDAoEYnVsaxgOIAEoCBI2ChFzY2hlbWFfdmlvbGF0aW9ucxgPIAMoCzIbLnBvc3Rob3JuLnYxLkZpZWxkVmlvbGF0aW9uEhcKD3JldGVudGlvbl9ob3VycxgQIAEoBRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_posthorn_v1_ingest]);
 
 /**
  * Topic `events`, key = application id + "/" + event id. Appended by the gateway; in the log means accepted.
@@ -110,6 +110,14 @@ export type EventAccepted = Message<"posthorn.log.v1.EventAccepted"> & {
    * @generated from field: repeated posthorn.v1.FieldViolation schema_violations = 15;
    */
   schemaViolations: FieldViolation[];
+
+  /**
+   * How long the status views keep it, with its deliveries and their attempts, in hours from the end of the day of `accepted_at` (UTC); 0 = as
+   * long as the installation keeps what has no time of its own. One of `RETENTION_CLASSES_HOURS`, by its application's setting when it was accepted.
+   *
+   * @generated from field: int32 retention_hours = 16;
+   */
+  retentionHours: number;
 };
 
 /**

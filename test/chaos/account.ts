@@ -1,0 +1,27 @@
+import { spawn } from "node:child_process"
+import { text } from "node:stream/consumers"
+import { join } from "node:path"
+import type { Services } from "../e2e/installation.ts"
+
+const POSTHORN = join(import.meta.dirname, "../../services/posthorn.ts")
+/** For a projector that lost its partitions just now to get them back, and to catch up. */
+const WAIT_SECONDS = 60
+
+/** Accounts for every accepted event with Posthorn's own command. Answers what is missing, and what came of the command if it could not tell; empty when all is well. */
+export async function account({ kafka, postgresUrl, clickhouseUrl }: Services): Promise<readonly string[]> {
+  const command = spawn(process.execPath, [POSTHORN, "conservation", "--wait", `${WAIT_SECONDS}`], {
+    env: {
+      ...process.env,
+      POSTHORN_KAFKA_BROKERS: kafka?.brokers.join(),
+      POSTHORN_TOPIC_PREFIX: kafka?.prefix,
+      POSTHORN_POSTGRES_URL: postgresUrl,
+      POSTHORN_CLICKHOUSE_URL: clickhouseUrl,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  const ended = new Promise<number | null>((resolve) => command.on("close", resolve))
+  const [code, shown, said] = await Promise.all([ended, text(command.stdout), text(command.stderr)])
+  if (code === 0) return []
+  const findings = shown.split("\n").filter((line) => line.startsWith("  "))
+  return [...findings, said.trim()]
+}
