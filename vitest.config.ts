@@ -3,8 +3,8 @@ import { defineConfig } from "vitest/config"
 // Deadlines are for machines under load: only a test that hangs ever waits for them.
 const SECOND_MS = 1000
 
-/** These start brokers, databases or whole services: one file at a time. */
-const heavy = { testTimeout: 120 * SECOND_MS, hookTimeout: 120 * SECOND_MS, maxWorkers: 1, fileParallelism: false }
+/** These start databases or whole services, and wait more than they work. */
+const heavy = { testTimeout: 120 * SECOND_MS, hookTimeout: 120 * SECOND_MS, maxWorkers: 2 }
 const WITH_KAFKA = "test/{integration,e2e}/**/*kafka*.test.ts"
 
 export default defineConfig({
@@ -37,7 +37,16 @@ export default defineConfig({
         },
       },
       {
-        test: { ...heavy, name: "kafka", include: [WITH_KAFKA], globalSetup: ["test/kafka-for-the-run.ts"], sequence: { groupOrder: 3 } },
+        // One file at a time: they stop brokers that all of them use.
+        test: {
+          ...heavy,
+          name: "kafka",
+          include: [WITH_KAFKA],
+          maxWorkers: 1,
+          fileParallelism: false,
+          globalSetup: ["test/kafka-for-the-run.ts"],
+          sequence: { groupOrder: 3 },
+        },
       },
     ],
   },

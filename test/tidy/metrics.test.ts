@@ -11,7 +11,7 @@ test("metrics are registered in events.ts alone", () => {
 })
 
 test("names begin with posthorn_ and end with their unit; counters end with _total", () => {
-  const units = /_(?:total|seconds|bytes|records|ratio|backlog|findings)$/
+  const units = /_(?:total|seconds|bytes|records|ratio|backlog|findings|streams)$/
   const wrong = registered.filter(
     ({ kind, name }) => !/^posthorn(_[a-z]+)+$/.test(name) || !units.test(name) || (kind === "counter") !== name.endsWith("_total"),
   )

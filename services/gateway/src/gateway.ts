@@ -3,7 +3,17 @@ import type { Crypto, Rate } from "@posthorn/core"
 import { setTimeout as pause } from "node:timers/promises"
 import { followConfig, keepConfigSnapshots, type EventLog } from "@posthorn/log"
 import { checkHealth, type Clock, type Metrics, type SecretBox } from "@posthorn/runtime"
-import type { AuditReader, ConservationReader, DeadLetterQueue, IdempotencyClaims, KeyUses, MutualExclusion, ReplayReader, StatusReader, StoryReader } from "@posthorn/store"
+import type {
+  AuditReader,
+  ConservationReader,
+  DeadLetterQueue,
+  IdempotencyClaims,
+  KeyUses,
+  MutualExclusion,
+  ReplayReader,
+  StatusReader,
+  StoryReader,
+} from "@posthorn/store"
 import { openAccess } from "./access/open-access.ts"
 import { createNewId } from "./commands/new-id.ts"
 import type { RootDialect } from "./dialects/root-dialect.ts"
@@ -33,7 +43,16 @@ export interface GatewayOptions {
   readonly ingestRateLimit?: Omit<Rate, "burst"> | undefined
   readonly operatorKey: string
   readonly log: EventLog
-  readonly store: StatusReader & StoryReader & AuditReader & ConservationReader & KeyUses & DeadLetterQueue & ReplayReader & MutualExclusion & IdempotencyClaims & Pinged
+  readonly store: StatusReader &
+    StoryReader &
+    AuditReader &
+    ConservationReader &
+    KeyUses &
+    DeadLetterQueue &
+    ReplayReader &
+    MutualExclusion &
+    IdempotencyClaims &
+    Pinged
   readonly analytics: AnalyticsReader & Pinged
   readonly box: SecretBox
   readonly crypto: Crypto

@@ -135,7 +135,6 @@ function clientOf(store: MemoryStore, hear: (tell: () => void) => void = (tell) 
   let reachable = true
   const listeners = new Set<(topic: Topic) => void>()
   const members = new Map<PullMember, () => void>()
-  const followers = new Set<PullFollower | PullTail>()
   const ifReachable = <Answer>(answer: () => Answer): Answer => {
     if (!reachable) throw new LogUnavailable("cut off", "refused")
     return answer()
@@ -151,6 +150,7 @@ function clientOf(store: MemoryStore, hear: (tell: () => void) => void = (tell) 
       return () => listeners.delete(listener)
     },
   }
+  const followers = followersOf(source)
   const batcher = new AppendBatcher({
     partitions: (topic) => store.partitions(topic),
     write: async (records) => ifReachable(() => store.append(records)),
@@ -161,19 +161,8 @@ function clientOf(store: MemoryStore, hear: (tell: () => void) => void = (tell) 
     ends: async (topic) => ifReachable(() => store.ends(topic)),
     offsetAt: async (topic, partition, timeMs) => ifReachable(() => store.offsetAt(topic, partition, timeMs)),
     read: (ranges, onRecords) => readRanges(source, ranges, onRecords),
-    follow: async (topic, from, onRecords) => {
-      const follower = new PullFollower({ source, topic, from, onRecords, onError: () => undefined })
-      followers.add(follower)
-      await follower.catchUp()
-      return follower
-    },
-    tail: async (topic, from, onRecords) => {
-      const onEnd = () => void followers.delete(tail)
-      const tail = new PullTail({ source, topic, from, onRecords, onError: () => undefined, onEnd })
-      followers.add(tail)
-      void tail.catchUp()
-      return tail
-    },
+    follow: followers.follow,
+    tail: followers.tail,
     join: async (group) => {
       const membership = store.groups.membership(group.group, group.topics, () => reachable)
       const onLeft = (member: PullMember) => members.delete(member)
@@ -187,7 +176,7 @@ function clientOf(store: MemoryStore, hear: (tell: () => void) => void = (tell) 
     ping: async () => ifReachable(() => undefined),
     close: async () => {
       await Promise.all([...members.keys()].map((member) => member.leave()))
-      await Promise.all([...followers].map((follower) => follower.close()))
+      await followers.close()
       await batcher.close()
       unsubscribe()
     },
@@ -199,6 +188,29 @@ function clientOf(store: MemoryStore, hear: (tell: () => void) => void = (tell) 
         reachable = true
         for (const topic of TOPICS) hear(() => appended(topic))
       }
+    },
+  }
+}
+
+/** Those who are handed what comes, outside any group. */
+function followersOf(source: RecordSource): Pick<MemoryLog, "follow" | "tail" | "close"> {
+  const open = new Set<PullFollower | PullTail>()
+  const onError = (): void => undefined
+  return {
+    follow: async (topic, from, onRecords) => {
+      const follower = new PullFollower({ source, topic, from, onRecords, onError })
+      open.add(follower)
+      await follower.catchUp()
+      return follower
+    },
+    tail: async (topic, from, onRecords) => {
+      const tail = new PullTail({ source, topic, from, onRecords, onError, onEnd: () => void open.delete(tail) })
+      open.add(tail)
+      void tail.catchUp()
+      return tail
+    },
+    close: async () => {
+      await Promise.all([...open].map((each) => each.close()))
     },
   }
 }

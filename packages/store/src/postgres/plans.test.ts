@@ -6,11 +6,13 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt"
 import { isRefusal, type Refusal } from "@posthorn/core"
 import {
   AuditOutcome,
+  CountDeliveriesRequestSchema,
   DeadLetterFilterSchema,
   DeadLetterReason,
   DeadLetterState,
   DeliveryState,
   ErrorClass,
+  GetConservationRequestSchema,
   ListAuditLogRequestSchema,
   ListDeadLettersRequestSchema,
   ListDeliveriesRequestSchema,
@@ -21,6 +23,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { loadPostgres } from "../../../../test/bench/views/load-postgres.ts"
 import { startEmbeddedPostgres, type EmbeddedPostgres } from "../embedded/embedded-postgres.ts"
 import type { StatusStore, Tenancy } from "../status-store.ts"
+import { tableOf } from "./days.ts"
 import { createPostgresStore } from "./postgres-store.ts"
 
 /** Enough that reading a table from end to end is the dearer way, and that none of the tables of days is empty. */
@@ -43,7 +46,7 @@ let server: EmbeddedPostgres
 let client: pg.Client
 let store: StatusStore
 let rowsOf: ReadonlyMap<string, number>
-let some: { event: string; delivery: string; subscription: string }
+let some: { event: string; delivery: string; subscription: string; at: Date }
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "posthorn-plans-"))
@@ -58,13 +61,15 @@ beforeAll(async () => {
   await client.connect()
   await client.query(MORE_DEAD_LETTERS)
   await client.query(AUDIT_LOG)
+  await client.query("update posthorn.events set config_position = 10000")
+  await client.query("insert into posthorn.projector_offset (topic, partition, next_offset) values ('config', 0, 20001)")
   await client.query("vacuum analyze")
   const tables = await client.query<{ name: string; rows: number }>(
     "select relname as name, reltuples as rows from pg_class where relkind = 'r'",
   )
   rowsOf = new Map(tables.rows.map(({ name, rows }) => [name, rows]))
   const found = await client.query<typeof some>(
-    "select event_id as event, id as delivery, subscription_id as subscription from posthorn.deliveries where state = 'dead' and application_id = $1 limit 1",
+    "select event_id as event, id as delivery, subscription_id as subscription, created_at as at from posthorn.deliveries where state = 'dead' and application_id = $1 limit 1",
     [application],
   )
   some = found.rows[0]!
@@ -263,6 +268,24 @@ describe.each(tenancies.map((tenancy) => ({ tenancy, whose: tenancy === "every a
       expect(await faultsIn(reads)).toEqual([])
     })
 
+    test("deliveries by state, by every filter that leaves most of them out", { timeout: 120_000 }, async () => {
+      // Of what is many, so few are counted that reading the rows as they come finds them soonest.
+      const { nothing: _all, type: _type, since: _since, until: _until, "since and until": _span, ...narrow } = ofDeliveries()
+      for (const filter of Object.values(narrow))
+        expect(await faultsIn(() => store.countStates(tenancy, create(CountDeliveriesRequestSchema, filter)))).toEqual([])
+    })
+
+    test("what the check of the books is shown by", async () => {
+      for (const filter of [{}, { since, until }, { onlyFindings: true }])
+        expect(
+          await faultsIn(() =>
+            twoPages(async (pageToken) =>
+              store.getConservation(tenancy, create(GetConservationRequestSchema, { ...filter, pageToken, pageSize: 20 })),
+            ),
+          ),
+        ).toEqual([])
+    })
+
     test("counts of a span whose ends are within a step", async () => {
       const span = { sinceMs: NOW_MS - 50 * HOUR_MS + 12_345, untilMs: NOW_MS - HOUR_MS - 54_321 }
       expect(await faultsIn(() => store.countDeliveries(tenancy, span))).toEqual([])
@@ -272,6 +295,44 @@ describe.each(tenancies.map((tenancy) => ({ tenancy, whose: tenancy === "every a
     })
   },
 )
+
+test("what subscriptions were is found in the audit log without reading it", async () => {
+  const query = { applicationId: application, eventId: some.event, changedSince: ["sub_20", "sub_19980"] }
+  expect((await store.historyOf(query))?.histories).toHaveLength(2)
+  expect(await faultsIn(() => store.historyOf(query))).toEqual([])
+})
+
+test("what a replay has to know is found in the days of its span", async () => {
+  const [event, delivery] = [some.event, some.delivery].map((id) => ({ id, createdAt: timestampFromMs(some.at.getTime()) }))
+  const counted = { applicationId: application, since, until }
+  const taken = { id: some.subscription, eventTypes: ["order.*"] }
+  const reads = async (): Promise<void> => {
+    expect(await store.getAccepted({ applicationId: application }, some.event)).toBeDefined()
+    expect((await store.placesOf([event!])).size).toBe(1)
+    expect((await store.standingsOf([delivery!])).size).toBe(1)
+    await store.countReplay({ ...counted, types: [] })
+    await store.countReplay({ ...counted, types: ["rare.type", "order.*"] })
+    await store.countReplay({ ...counted, types: [], subscription: { ...taken, undelivered: false } })
+    await store.countReplay({ ...counted, types: [], subscription: { ...taken, undelivered: true } })
+  }
+  expect(await faultsIn(reads)).toEqual([])
+})
+
+test("the check of the books reads an hour at a time", async () => {
+  const hourMs = Math.floor(NOW_MS / HOUR_MS) * HOUR_MS - 20 * HOUR_MS
+  const routed = [{ topic: "events", partition: 0, offset: 1 }] as const
+  expect(await faultsIn(() => store.openHours({ beganBeforeMs: NOW_MS - HOUR_MS, nowMs: NOW_MS }))).toEqual([])
+  expect(await faultsIn(() => store.lookAt({ hourMs, nowMs: NOW_MS, routed }))).toEqual([])
+  expect(await faultsIn(() => store.overdue({ dueBeforeMs: NOW_MS - 30 * HOUR_MS, nowMs: NOW_MS, after: undefined }))).toEqual([])
+})
+
+test("what is on its way in an old day is found without reading the day", async () => {
+  const day = new Date(NOW_MS - 24 * HOUR_MS).toISOString().slice(0, 10).replaceAll("-", "")
+  const old = tableOf("deliveries", { day, retentionHours: 0 })
+  const counted = `select count(*) from (select from ${old} where state in ('scheduled', 'retrying') limit 10001) as found`
+  expect(rowsOf.get(old.slice(old.indexOf(".") + 1))).toBeGreaterThan(BIG_ROWS)
+  expect(await faultsOf(counted, [])).toEqual([])
+})
 
 test("what is counted by steps is what there is", async () => {
   for (const [from, to] of [

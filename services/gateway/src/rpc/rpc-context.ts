@@ -1,6 +1,15 @@
 import type { AnalyticsReader } from "@posthorn/analytics"
 import type { LogAppender, LogGroups, LogReader } from "@posthorn/log"
-import type { AuditReader, ConservationReader, DeadLetterQueue, IdempotencyClaims, KeyUses, ReplayReader, StatusReader, StoryReader } from "@posthorn/store"
+import type {
+  AuditReader,
+  ConservationReader,
+  DeadLetterQueue,
+  IdempotencyClaims,
+  KeyUses,
+  ReplayReader,
+  StatusReader,
+  StoryReader,
+} from "@posthorn/store"
 import type { CommandContext } from "../commands/command-context.ts"
 import type { LiveDeliveries } from "../live/live-deliveries.ts"
 import type { SchemaChecker } from "../schemas/schema-checker.ts"
@@ -9,7 +18,13 @@ import type { SchemaChecker } from "../schemas/schema-checker.ts"
 export interface RpcContext extends CommandContext {
   readonly log: LogAppender & LogReader & Pick<LogGroups, "lag">
   readonly schemas: Pick<SchemaChecker, "ask">
-  readonly reader: StatusReader & StoryReader & AuditReader & ConservationReader & Pick<KeyUses, "lastUses"> & DeadLetterQueue & ReplayReader
+  readonly reader: StatusReader &
+    StoryReader &
+    AuditReader &
+    ConservationReader &
+    Pick<KeyUses, "lastUses"> &
+    DeadLetterQueue &
+    ReplayReader
   readonly claims: IdempotencyClaims
   readonly analytics: AnalyticsReader
   /** How many records analytics is behind the log; `undefined` = not known. */

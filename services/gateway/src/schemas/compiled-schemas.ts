@@ -1,15 +1,7 @@
 import type { JsonValue } from "@bufbuild/protobuf"
-import { assert, jsonOf, limits, type Violation } from "@posthorn/core"
+import { assert, jsonOf, limits } from "@posthorn/core"
 import { compileSchema, type CheckPayload } from "./compile-schema.ts"
-import { type AnswerBatch, type QuestionBatch, questionAt } from "./question-batch.ts"
-
-/** What is asked of the thread. */
-export type Question =
-  | { readonly kind: "schema"; readonly schema: string }
-  | { readonly kind: "payload"; readonly key: number; readonly schema: string; readonly payload: Uint8Array }
-
-/** Faults of the schema, or violations of the payload. */
-export type Violations = readonly Violation[]
+import { type AnswerBatch, type Question, type QuestionBatch, questionAt, type Violations } from "./question-batch.ts"
 
 interface Compiled {
   readonly check: CheckPayload

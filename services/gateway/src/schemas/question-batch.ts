@@ -1,4 +1,12 @@
-import type { Question, Violations } from "./compiled-schemas.ts"
+import type { Violation } from "@posthorn/core"
+
+/** What is asked of the thread. */
+export type Question =
+  | { readonly kind: "schema"; readonly schema: string }
+  | { readonly kind: "payload"; readonly key: number; readonly schema: string; readonly payload: Uint8Array }
+
+/** Faults of the schema, or violations of the payload. */
+export type Violations = readonly Violation[]
 
 /** Several questions on their way to the thread, in few and flat values: a message costs by their number. */
 export interface QuestionBatch {

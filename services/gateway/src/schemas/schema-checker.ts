@@ -1,7 +1,6 @@
 import { Worker } from "node:worker_threads"
 import { limits } from "@posthorn/core"
-import type { Question, Violations } from "./compiled-schemas.ts"
-import { type AnswerBatch, packQuestions } from "./question-batch.ts"
+import { type AnswerBatch, packQuestions, type Question, type Violations } from "./question-batch.ts"
 
 /**
  * What came of a question. Without an answer: `overrun`, it took too long; `resting`, the application had one that did, or has too many that
