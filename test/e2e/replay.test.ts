@@ -41,6 +41,8 @@ test("what was delivered is sent again: the same webhook-id and the same bytes, 
   const event = await publish("first", 1)
   const id = deliveryIdOf(event, subscription)
   await reaches(id, { state: "delivered", round: 1 })
+  // The view may come to the event after its delivery.
+  await eventually(() => operator.must("GET", `/v1/events/${event}`), WAIT)
   const { deliveries } = await operator.must<{ deliveries: object[] }>("POST", `/v1/events/${event}:replay`, {})
   expect(deliveries).toEqual([{ subscriptionId: subscription, deliveryId: id, result: "new-round", round: 2 }])
   await reaches(id, { state: "delivered", round: 2, attemptCount: 2 })

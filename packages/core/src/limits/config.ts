@@ -22,7 +22,7 @@ export const SCHEMA_VIOLATIONS_MAX = 20
 export const SCHEMA_CHECK_MS = 1 * SECOND_MS
 /** Questions that go to the thread together: handing over is a small part of what each of so many costs. */
 export const SCHEMA_BATCH_MAX = 100
-/** Bytes of their payloads: the last of them may go beyond. */
+/** Bytes of their payloads and schemas: the last of them may go beyond. */
 export const SCHEMA_BATCH_BYTES_MAX = 256 * KIB
 /** When the thread answers what it has done of a batch and leaves the rest, so that whoever came since has a turn. */
 export const SCHEMA_BATCH_MS = 10

@@ -1,6 +1,7 @@
 import { limits } from "@posthorn/core"
 import { afterEach, expect, test } from "vitest"
 import { CompiledSchemas } from "./compiled-schemas.ts"
+import { packQuestions } from "./question-batch.ts"
 import { SchemaChecker } from "./schema-checker.ts"
 
 let nowMs = 0
@@ -56,6 +57,20 @@ test("what takes too long is ended, its application rests for a while, and every
   expect(await under.ask("hostile", question({}, 1))).toEqual({ violations: [] })
 })
 
+test("of questions that go to the thread together, the one that takes too long is to blame alone", async () => {
+  const under = checker(200)
+  const outcomes = await Promise.all([
+    // Under way by itself, while the others wait and go together.
+    under.ask("first", question({}, 1)),
+    under.ask("before", question({ type: "string" }, 1)),
+    under.ask("hostile", question(doubling(60), 1)),
+    under.ask("after", question({}, 1)),
+    under.ask("before", question({}, 1)),
+  ])
+  const misfit = { violations: [{ field: "data", reason: "must be string" }] }
+  expect(outcomes).toEqual([{ violations: [] }, misfit, "overrun", { violations: [] }, { violations: [] }])
+})
+
 test("memory without end ends the thread and not the process", async () => {
   const floods = { items: { allOf: Array.from({ length: 200 }, () => ({ type: "string" })) } }
   const under = checker(60_000)
@@ -90,6 +105,13 @@ test("what waits when it stops is answered", async () => {
   const asked = [1, 2, 3].map(() => under.ask("app", question(doubling(60), 1)))
   await under.stop()
   expect(await Promise.all(asked)).toEqual(["overrun", "unavailable", "unavailable"])
+})
+
+test("a batch is left when its time is over, after one question at least", () => {
+  const at = new Int32Array(new SharedArrayBuffer(4)).fill(7)
+  const batch = packQuestions([question(doubling(24), 1), question({}, 1), question({}, 1)])
+  expect(new CompiledSchemas().answerAll(batch, at)).toEqual({ done: 1, violations: new Map() })
+  expect(at[0]).toBe(0)
 })
 
 test("compiled schemas are kept by what was used last, within bounds", () => {

@@ -82,7 +82,7 @@ export class SchemaChecker {
         continue
       }
       batch.push(next)
-      bytes += next.question.kind === "payload" ? next.question.payload.length : 0
+      bytes += (next.question.kind === "payload" ? next.question.payload : next.question.schema).length
     }
     return batch
   }
@@ -106,6 +106,8 @@ export class SchemaChecker {
       return
     }
     const packed = packQuestions(batch.map(({ question }) => question))
+    // Whatever ends a thread before it comes to a question, somebody is to blame: otherwise all would be asked again for ever.
+    Atomics.store(this.#at, 0, 0)
     worker.postMessage(packed, [packed.bytes.buffer])
     const checkMs = this.#options.checkMs ?? limits.SCHEMA_CHECK_MS
     const answers = await answerOf(worker, checkMs + limits.SCHEMA_BATCH_MS)
