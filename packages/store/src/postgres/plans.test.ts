@@ -35,7 +35,8 @@ const BIG = /^(?:events|deliveries|attempts|dead_letters|audit_log)(?:_|$)/
 /** Smaller ones are read from end to end rightly. */
 const BIG_ROWS = 1000
 
-const NOW_MS = Date.now()
+/** A noon: how much a day holds, and with it what is dear, must not follow the time at which this runs. */
+const NOW_MS = Math.floor(Date.now() / (24 * HOUR_MS)) * 24 * HOUR_MS - 12 * HOUR_MS
 const applications = Array.from({ length: 20 }, (_, index) => `app_${index}`)
 const subscriptions = Array.from({ length: 400 }, (_, index) => `sub_${index}`)
 const owners = subscriptions.map((_, index) => applications[index < 200 ? 0 : 1 + (index % 19)]!)
